@@ -1,0 +1,99 @@
+import type { Attempt, Disposition } from './attempt.ts';
+import type { Delivery } from './delivery.ts';
+
+/** The part of a log record that the codec fills: structurally the log's own record without its topic. */
+export interface EncodedRecord {
+  key: string;
+  value: Buffer;
+  headers: Record<string, string>;
+}
+
+/** A record that can't be decoded: not ours, or of a version this build does not know. */
+export class UndecodableRecordError extends Error {
+  override name = 'UndecodableRecordError';
+}
+
+/** Headers carry everything but the payload, so the payload's bytes are never touched. */
+export function encodeDelivery(delivery: Delivery): EncodedRecord {
+  const headers: Record<string, string> = {
+    'delivery-id': delivery.delivery_id,
+    'event-id': delivery.event_id,
+    'tenant-id': delivery.tenant_id,
+    'content-type': delivery.content_type,
+    'accepted-at': String(delivery.accepted_at),
+    attempt: String(delivery.attempt),
+  };
+  if (delivery.event_type !== null) headers['event-type'] = delivery.event_type;
+  if (delivery.due_at !== null) headers['due-at'] = String(delivery.due_at);
+  if (delivery.deferrals > 0) headers['deferrals'] = String(delivery.deferrals);
+  if (delivery.replay_of !== null) headers['replay-of'] = delivery.replay_of;
+  if (delivery.traceparent !== null) headers['traceparent'] = delivery.traceparent;
+  return { key: delivery.subscription_id, value: delivery.payload, headers };
+}
+
+function required(headers: Record<string, string>, name: string): string {
+  const value = headers[name];
+  if (value === undefined || value === '') throw new UndecodableRecordError(`header ${name} is missing`);
+  return value;
+}
+
+function requiredNumber(headers: Record<string, string>, name: string): number {
+  const value = Number(required(headers, name));
+  if (!Number.isSafeInteger(value)) throw new UndecodableRecordError(`header ${name} is no whole number`);
+  return value;
+}
+
+/** @throws UndecodableRecordError */
+export function decodeDelivery(record: EncodedRecord): Delivery {
+  const { headers } = record;
+  return {
+    delivery_id: required(headers, 'delivery-id'),
+    event_id: required(headers, 'event-id'),
+    tenant_id: required(headers, 'tenant-id'),
+    subscription_id: record.key,
+    event_type: headers['event-type'] ?? null,
+    content_type: required(headers, 'content-type'),
+    accepted_at: requiredNumber(headers, 'accepted-at'),
+    attempt: requiredNumber(headers, 'attempt'),
+    due_at: headers['due-at'] === undefined ? null : requiredNumber(headers, 'due-at'),
+    deferrals: headers['deferrals'] === undefined ? 0 : requiredNumber(headers, 'deferrals'),
+    replay_of: headers['replay-of'] ?? null,
+    traceparent: headers['traceparent'] ?? null,
+    payload: record.value,
+  };
+}
+
+/**
+ * A delivery-log entry. A filtered event never reaches `deliveries`, so its disposition carries the event itself.
+ */
+export type LogEntry =
+  | { kind: 'attempt'; attempt: Attempt }
+  | { kind: 'disposition'; disposition: Disposition; event?: FilteredEvent };
+
+/** The event behind a `filtered` disposition; payload as base64 to keep its bytes in JSON. */
+export interface FilteredEvent {
+  content_type: string;
+  accepted_at: number;
+  traceparent: string | null;
+  payload_base64: string;
+}
+
+const LOG_VERSION = 1;
+
+export function encodeLogEntry(entry: LogEntry): EncodedRecord {
+  const key = entry.kind === 'attempt' ? entry.attempt.subscription_id : entry.disposition.subscription_id;
+  return { key, value: Buffer.from(JSON.stringify({ v: LOG_VERSION, ...entry })), headers: {} };
+}
+
+/** @throws UndecodableRecordError */
+export function decodeLogEntry(record: Pick<EncodedRecord, 'value'>): LogEntry {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(record.value.toString('utf8'));
+  } catch {
+    throw new UndecodableRecordError('the value is not JSON');
+  }
+  const entry = parsed as LogEntry & { v?: unknown };
+  if (entry.v !== LOG_VERSION) throw new UndecodableRecordError(`version ${String(entry.v)} is unknown`);
+  return entry;
+}

@@ -1,0 +1,6 @@
+export * from './attempt.ts';
+export * from './codec.ts';
+export * from './delivery.ts';
+export * from './duration.ts';
+export * from './id.ts';
+export * from './subscription.ts';

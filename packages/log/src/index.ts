@@ -1,0 +1,2 @@
+export * from './message-log.ts';
+export * from './topics.ts';

@@ -1,0 +1,81 @@
+/** A record to append. The partition follows from the key: the same key always lands in the same partition. */
+export interface LogRecord {
+  topic: string;
+  key: string;
+  /** Kept byte for byte. */
+  value: Buffer;
+  /** Header `due-at` (ms since the epoch, decimal) holds the record back from consumers until that time. */
+  headers: Record<string, string>;
+}
+
+/** Header that holds a record back until its time has come. */
+export const DUE_AT_HEADER = 'due-at';
+
+/** A record handed to a consumer. It stays the consumer's until `ack` is called or its partition is taken away. */
+export interface ConsumedRecord extends LogRecord {
+  partition: number;
+  /** Position in its topic-partition; grows by at least one per record. */
+  offset: bigint;
+  /** True when an earlier owner of the partition may have handled this record already (it lay before the log's end when this consumer got the partition). */
+  maybeRedelivered: boolean;
+  /**
+   * Marks the record done. Acks may come in any order; what is committed is the highest contiguous mark, so a later
+   * success never commits past an earlier record that is still open. An ack after the partition was taken away is ignored.
+   */
+  ack(): void;
+}
+
+export interface ConsumeOptions {
+  /** Members with the same group share the partitions; each record goes to one of them. */
+  group: string;
+  /** All topics of one call are co-partitioned: partition n of every topic goes to the same member. */
+  topics: readonly string[];
+  /**
+   * Called for each record in partition order (for records held back by a due time: when due, earliest first). Must
+   * not throw and must not wait: it takes the record over and acks it later.
+   */
+  onRecord(record: ConsumedRecord): void;
+  /** Partitions were taken away: drop what is queued for them, their acks no longer count. */
+  onRevoked?(partitions: readonly number[]): void;
+  /** Back-pressure: with this many records unacked the consumer hands out no more until some are. Held-back records don't count. */
+  maxUnackedRecords?: number;
+  /** The same bound by bytes of value. A single larger record still passes when nothing else is open. */
+  maxUnackedBytes?: number;
+}
+
+export interface LogConsumer {
+  /** Stops handing out records; what is out can still be acked. Idempotent. */
+  pause(): void;
+  /** Stops, commits the contiguous mark of every partition and leaves the group. Unacked records go to the next owner. */
+  stop(): Promise<void>;
+}
+
+/** How far a group is behind in one topic: records not yet committed, and how many of those are held back by a due time (where known). */
+export interface GroupLag {
+  topic: string;
+  records: number;
+}
+
+/**
+ * The message log: what is in motion. Two adapters (LMDB in process, Kafka) are held to `test/conformance.ts`.
+ */
+export interface MessageLog {
+  /**
+   * Appends all records; resolves when every one is durable (survives kill -9). Records of one call and partition keep
+   * their order. Rejects with `LogUnavailableError` when the log can't take them; then none or some may have been
+   * written, so a caller that retries must carry ids that make repeats harmless.
+   */
+  append(records: readonly LogRecord[]): Promise<void>;
+  /** Joins the group. Delivery is at least once: after a crash, unacked records come again. */
+  consume(options: ConsumeOptions): Promise<LogConsumer>;
+  lag(group: string, topics: readonly string[]): Promise<GroupLag[]>;
+  /** Resolves when the log can take appends now; rejects with the reason otherwise. */
+  ping(): Promise<void>;
+  /** Waits for appends under way, stops its consumers and releases every resource. */
+  close(): Promise<void>;
+}
+
+/** The log did not take the records. Transient: the caller answers 503 or tries again later. */
+export class LogUnavailableError extends Error {
+  override name = 'LogUnavailableError';
+}

@@ -1,0 +1,41 @@
+/** Topic names, the same in every adapter. */
+export const DELIVERIES = 'deliveries';
+export const DEAD_LETTER = 'deliveries.dead-letter';
+export const DELIVERY_LOG = 'delivery-log';
+
+/** The retry topic for one entry of RETRY_DELAYS, for example `deliveries.retry.30s`. */
+export function retryTopic(delay: string): string {
+  return `deliveries.retry.${delay}`;
+}
+
+/** Consumer groups by the service that runs them. */
+export const GROUPS = {
+  delivery: 'milena.delivery',
+  recorderEvents: 'milena.recorder.events',
+  recorderLog: 'milena.recorder.log',
+  recorderDeadLetters: 'milena.recorder.dead-letters',
+} as const;
+
+export interface TopicSpec {
+  name: string;
+  /** How long records stay for a log that keeps them after they were consumed. */
+  retentionMs: number;
+  /** Every group that must have committed a record before a log may drop it early. */
+  groups: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+
+/** The topic table: one row per topic, given the configured retry delays (texts such as `10s`). */
+export function topicTable(retryDelays: readonly string[]): TopicSpec[] {
+  return [
+    { name: DELIVERIES, retentionMs: 7 * DAY_MS, groups: [GROUPS.delivery, GROUPS.recorderEvents] },
+    ...retryDelays.map((delay) => ({
+      name: retryTopic(delay),
+      retentionMs: 7 * DAY_MS,
+      groups: [GROUPS.delivery],
+    })),
+    { name: DEAD_LETTER, retentionMs: 30 * DAY_MS, groups: [GROUPS.recorderDeadLetters] },
+    { name: DELIVERY_LOG, retentionMs: 7 * DAY_MS, groups: [GROUPS.recorderLog] },
+  ];
+}

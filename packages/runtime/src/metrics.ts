@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Seconds, from a fast in-house endpoint to the 60 s that a subscription may allow at most. */
+const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const SIZE_BUCKETS = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000];
+
+/**
+ * The one catalogue of metrics: nothing else in the project makes an instrument. Labels are small closed sets; an id or
+ * a URL never is one.
+ */
+export function createMetrics(options: { process?: boolean } = {}) {
+  const registry = new Registry();
+  if (options.process) collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name: `milena_${name}`, help, labelNames: [...labelNames], registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name: `milena_${name}`, help, labelNames: [...labelNames], registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[] = [],
+  ) => new Histogram<L>({ name: `milena_${name}`, help, buckets, labelNames: [...labelNames], registers });
+
+  return {
+    registry,
+    eventsAccepted: counter('events_accepted_total', 'Events answered with 202', ['status']),
+    ingestRefused: counter('ingest_refused_total', 'Ingest requests refused, by reason', ['reason']),
+    httpDuration: histogram('http_request_duration_seconds', 'Time to answer', LATENCY_BUCKETS, [
+      'route',
+      'status',
+    ]),
+    appendBatch: histogram('append_batch_records', 'Records per append to the log', SIZE_BUCKETS),
+    attempts: counter('attempts_total', 'Attempts by outcome and error kind', ['outcome', 'error_kind']),
+    attemptDuration: histogram('attempt_duration_seconds', 'Time of one attempt', LATENCY_BUCKETS, [
+      'outcome',
+    ]),
+    firstAttemptWait: histogram(
+      'first_attempt_wait_seconds',
+      'From acceptance to the start of the first attempt',
+      LATENCY_BUCKETS,
+    ),
+    dueTimeError: histogram(
+      'due_time_error_seconds',
+      'How late a retry began after its due time',
+      LATENCY_BUCKETS,
+    ),
+    deferrals: counter('deferrals_total', 'Deliveries put off without an attempt, by reason', ['reason']),
+    dispositions: counter('dispositions_total', 'What became of deliveries other than by an attempt', [
+      'what',
+    ]),
+    deadLetters: counter('dead_letters_total', 'Deliveries given up, by reason', ['reason']),
+    lanes: gauge('lanes', 'Lanes in memory by state', ['state']),
+    breakers: gauge('breakers', 'Breakers by state', ['state']),
+    inFlight: gauge('attempts_in_flight', 'Attempts under way'),
+    workerQueue: gauge('worker_queue_records', 'Records taken from the log and waiting in lanes'),
+    consumerLag: gauge('consumer_lag_records', 'Records a group has not committed yet', ['group', 'topic']),
+    recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
+    recorderLag: histogram(
+      'recorder_lag_seconds',
+      'From what happened to its row being stored',
+      LATENCY_BUCKETS,
+      ['table'],
+    ),
+    recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
+      'table',
+    ]),
+    cacheLookups: counter('subscription_cache_lookups_total', 'Look-ups of subscriptions', ['result']),
+    eventLoopLag: histogram(
+      'event_loop_lag_seconds',
+      'Event loop delay',
+      [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+    ),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,104 @@
+import { parseDuration, type RetryDelay } from '@milena/domain';
+import { LOG_LEVELS, type LogLevel, type Setting } from '@milena/runtime';
+
+function text(doc: string, fallback: string | null, secret = false): Setting<string> {
+  return { doc, fallback, parse: (value) => value, secret };
+}
+
+function wholeNumber(doc: string, fallback: number, min: number, max: number): Setting<number> {
+  return {
+    doc,
+    fallback: String(fallback),
+    parse: (value) => {
+      const number = Number(value);
+      if (Number.isSafeInteger(number) && number >= min && number <= max) return number;
+      throw new Error(`must be a whole number from ${min} to ${max}, for example ${fallback}`);
+    },
+  };
+}
+
+function durationMs(doc: string, fallback: string): Setting<number> {
+  return {
+    doc,
+    fallback,
+    parse: (value) => {
+      const ms = parseDuration(value);
+      if (ms !== null && ms > 0) return ms;
+      throw new Error(`must be a duration above zero, for example ${fallback}`);
+    },
+  };
+}
+
+const port = (doc: string, fallback: number): Setting<number> => wholeNumber(doc, fallback, 0, 65_535);
+
+const LONGEST_DELAY_MS = 24 * 3_600_000;
+
+/** At most 16 steps of at most a day, in rising order, no step twice (each has a topic of its own). */
+function parseRetryDelays(value: string): RetryDelay[] {
+  const hint = 'must be rising durations of at most 24h, separated by commas, for example 10s,30s,1m,5m,15m';
+  const delays = value.split(',').map((part) => ({ text: part.trim(), ms: parseDuration(part.trim()) ?? 0 }));
+  if (delays.length > 16 || delays.some((d) => d.ms <= 0 || d.ms > LONGEST_DELAY_MS)) throw new Error(hint);
+  if (delays.some((d, i) => i > 0 && d.ms <= (delays[i - 1]?.ms ?? 0))) throw new Error(hint);
+  return delays;
+}
+
+/** Every environment variable of every service, once. A service picks those it reads. */
+export const SETTINGS = {
+  HOST: text('Address to listen on. Anything but loopback needs API_KEY.', '127.0.0.1'),
+  PORT: port('Port of the HTTP API (0 = any free one).', 8080),
+  ADMIN_PORT: port('Port of /health, /ready and /metrics (0 = any free one).', 9090),
+  DATA_DIR: text('Where the embedded parts keep their data.', './.milena'),
+  DEMO_RECEIVER_PORT: port('Port of the demo receiver of the all-in-one (0 = any free one).', 8090),
+  API_KEY: text(
+    'A first admin key, at least 16 characters. Unset: the API is open and listens on loopback only.',
+    '',
+    true,
+  ),
+  SECRETS_KEY: text(
+    'Key that encrypts subscription secrets at rest: 32 bytes as base64 or hex. The all-in-one makes one and keeps it in DATA_DIR.',
+    '',
+    true,
+  ),
+  RETRY_DELAYS: {
+    doc: 'Wait before each retry; their number is the number of retries.',
+    fallback: '10s,30s,1m,5m,15m',
+    parse: parseRetryDelays,
+  } satisfies Setting<RetryDelay[]>,
+  DELIVERY_TIMEOUT_MS: wholeNumber(
+    'Deadline of one attempt: connect, headers and body together.',
+    10_000,
+    100,
+    60_000,
+  ),
+  DELIVERY_MAX_AGE: durationMs('A delivery put off for longer than this expires.', '72h'),
+  WORKER_CONCURRENCY: wholeNumber('Attempts under way at once in one delivery worker.', 512, 1, 10_000),
+  DRAIN_TIMEOUT_MS: wholeNumber('How long a stop waits for what is under way.', 15_000, 0, 600_000),
+  DISABLE_AFTER: durationMs('A subscription that fails without a break for this long is disabled.', '5d'),
+  LOG_RETENTION_HOURS: wholeNumber('How long events, attempts and dispositions are kept.', 72, 1, 8760),
+  DEAD_LETTER_RETENTION_DAYS: wholeNumber('How long dead letters are kept.', 30, 1, 3650),
+  MAX_PAYLOAD_BYTES: wholeNumber('Largest payload of one event.', 262_144, 1, 16_777_216),
+  ALLOWED_PRIVATE_TARGETS: {
+    doc: 'Private, loopback or link-local ranges that targets may lie in, as CIDRs separated by commas.',
+    fallback: '',
+    parse: (value: string) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+  } satisfies Setting<string[]>,
+  KAFKA_PARTITIONS: wholeNumber(
+    'Partitions of every delivery topic; fixed once the topics exist.',
+    12,
+    1,
+    1000,
+  ),
+  LOG_LEVEL: {
+    doc: `One of ${LOG_LEVELS.join(', ')}.`,
+    fallback: 'info',
+    parse: (value: string): LogLevel => {
+      const level = LOG_LEVELS.find((known) => known === value);
+      if (level) return level;
+      throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`);
+    },
+  } satisfies Setting<LogLevel>,
+} as const;

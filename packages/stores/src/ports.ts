@@ -1,0 +1,273 @@
+import type {
+  Attempt,
+  AttemptView,
+  DeliveryStatus,
+  Disposition,
+  EventRow,
+  Health,
+  LiveSubscription,
+  Outcome,
+  Subscription,
+} from '@milena/domain';
+
+/** A page of a list. `next_cursor` is opaque; null means there is no more. */
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+export interface PageRequest {
+  limit: number;
+  cursor: string | null;
+}
+
+/** A cursor that this store never gave out: the caller answers 400. */
+export class BadCursorError extends Error {
+  override name = 'BadCursorError';
+}
+
+/** The store can't be reached or is overloaded: transient, the caller answers 503 + Retry-After or tries again. */
+export class StoreUnavailableError extends Error {
+  override name = 'StoreUnavailableError';
+}
+
+/** What a caller may set of a subscription; the secret goes through SecretStore. */
+export type SubscriptionInput = Pick<
+  Subscription,
+  | 'target_url'
+  | 'tenant_id'
+  | 'event_types'
+  | 'description'
+  | 'enabled'
+  | 'headers'
+  | 'timeout_ms'
+  | 'max_in_flight'
+  | 'rate_limit_per_s'
+  | 'ingest_limit_per_s'
+  | 'retry_delays'
+  | 'metadata'
+>;
+
+/** How a secret changes together with its subscription. `rotate` keeps the current one valid until `old_expires_at` (ms). */
+export type SecretChange =
+  | { kind: 'keep' }
+  | { kind: 'remove' }
+  | { kind: 'replace'; secret: string }
+  | { kind: 'rotate'; secret: string; old_expires_at: number };
+
+/** `stale`: the version asked for is no longer current (412). */
+export type UpdateResult =
+  | { kind: 'updated'; subscription: Subscription }
+  | { kind: 'missing' }
+  | { kind: 'stale'; subscription: Subscription };
+
+/** Subscriptions as the management API needs them. Each write is one transaction. */
+export interface SubscriptionStore {
+  insert(input: SubscriptionInput, secret: string | null): Promise<Subscription>;
+  find(id: string): Promise<Subscription | null>;
+  list(filter: { tenant_id?: string }, page: PageRequest): Promise<Page<Subscription>>;
+  /** Changes the given fields; `expected_version` null = whatever it is. A re-enabled subscription loses its disabled_reason and failing_since. */
+  update(
+    id: string,
+    changes: Partial<SubscriptionInput> & { disabled_reason?: string | null },
+    secret: SecretChange,
+    expected_version: number | null,
+  ): Promise<UpdateResult>;
+  remove(id: string, expected_version: number | null): Promise<UpdateResult>;
+}
+
+/** What ingest and delivery read; behind the cache. */
+export interface LiveSubscriptionStore {
+  /** With secrets (decrypted) and recent cancellations; null when there is no such subscription. */
+  load(id: string): Promise<LiveSubscription | null>;
+  /** Ids of the tenant's enabled subscriptions, oldest first. */
+  idsOfTenant(tenantId: string): Promise<string[]>;
+}
+
+/** Cached view of LiveSubscriptionStore. Serves what it has while the store is away; a miss then throws StoreUnavailableError. */
+export interface SubscriptionDirectory {
+  get(id: string): Promise<LiveSubscription | null>;
+  ofTenant(tenantId: string): Promise<LiveSubscription[]>;
+  /** Tells every process that this subscription (and its tenant's list) changed; resolves when the own cache forgot it. */
+  invalidate(id: string, tenantId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Written by delivery workers, on transitions only. */
+export interface SubscriptionHealthStore {
+  setHealth(id: string, health: Exclude<Health, 'disabled'>, failingSinceMs: number | null): Promise<void>;
+  /** Disables with a reason; false when it was already disabled or is gone. */
+  disable(id: string, reason: string): Promise<boolean>;
+}
+
+export interface CancellationStore {
+  /** Idempotent. */
+  cancel(delivery: { delivery_id: string; subscription_id: string; tenant_id: string }): Promise<void>;
+}
+
+/** `scope` is the subscription or the tenant a key belongs to. */
+export interface IdempotencyClaim {
+  scope: string;
+  key: string;
+  /** SHA-256 of the request that matters (body and type), hex. */
+  request_hash: string;
+}
+
+/**
+ * `mine`: go on, with these ids, then `complete`. `replayed`: answer this again. `conflict`: the key was used with
+ * another body. `busy`: another request holds it right now; ask again.
+ */
+export type ClaimResult<Answer> =
+  | { kind: 'mine'; seed_id: string }
+  | { kind: 'replayed'; answer: Answer }
+  | { kind: 'conflict' }
+  | { kind: 'busy' };
+
+/** Keys live 24 hours. */
+export interface IdempotencyStore {
+  /**
+   * Claims many keys in one round trip, one result each, in order. A claim whose holder died is given to the next
+   * after ten seconds with the same `seed_id` (a UUIDv7 from which the holder derives its ids), so a repeat after a
+   * crash carries the same ids.
+   */
+  claim<Answer>(claims: readonly IdempotencyClaim[]): Promise<ClaimResult<Answer>[]>;
+  complete(done: readonly { scope: string; key: string; answer: unknown }[]): Promise<void>;
+  /** Gives up claims whose work failed, so that the next try may go at once. */
+  release(claims: readonly { scope: string; key: string }[]): Promise<void>;
+  /** Creates the coming days' partitions and drops expired ones. Run at start and hourly. */
+  maintain(): Promise<void>;
+}
+
+export const DEAD_LETTER_STATUSES = ['open', 'replayed', 'discarded'] as const;
+export type DeadLetterStatus = (typeof DEAD_LETTER_STATUSES)[number];
+
+export interface DeadLetter extends EventRow {
+  status: DeadLetterStatus;
+  /** Why it ended here, one sentence. */
+  reason: string;
+  /** Attempts made. */
+  attempts: number;
+  dead_lettered_at: number;
+}
+
+export interface DeadLetterStore {
+  /** Idempotent by delivery_id. */
+  insert(letters: readonly DeadLetter[]): Promise<void>;
+  find(deliveryId: string): Promise<DeadLetter | null>;
+  list(
+    filter: {
+      subscription_id?: string;
+      tenant_id?: string;
+      status?: DeadLetterStatus;
+      since?: number;
+      until?: number;
+    },
+    page: PageRequest,
+  ): Promise<Page<Omit<DeadLetter, 'payload'>>>;
+  /** false when it was not open. */
+  setStatus(deliveryId: string, status: DeadLetterStatus): Promise<boolean>;
+  /** Drops letters older than this (ms since the epoch). */
+  prune(olderThan: number): Promise<number>;
+}
+
+/** Writer side of the event & attempt store. Inserts resolve when the rows are stored. */
+export interface HistoryWriter {
+  insertEvents(rows: readonly EventRow[]): Promise<void>;
+  insertAttempts(rows: readonly Attempt[]): Promise<void>;
+  insertDispositions(rows: readonly Disposition[]): Promise<void>;
+  /** Of the given ids, those already stored; `since` (ms) bounds the search: no row of these is older. */
+  known(table: 'events' | 'attempts', ids: readonly string[], since: number): Promise<Set<string>>;
+}
+
+/** A delivery as derived from what happened. Times in ms since the epoch. */
+export interface DeliveryView {
+  delivery_id: string;
+  event_id: string;
+  tenant_id: string;
+  subscription_id: string;
+  event_type: string | null;
+  content_type: string;
+  payload_bytes: number;
+  accepted_at: number;
+  replay_of: string | null;
+  status: DeliveryStatus;
+  attempts_made: number;
+  last_attempt_at: number | null;
+  next_attempt_at: number | null;
+  /** Why it stands as it does: the last reason known. */
+  reason: string;
+}
+
+export interface DeliveryFilter {
+  subscription_id: string;
+  status?: DeliveryStatus;
+  event_type?: string;
+  since?: number;
+  until?: number;
+}
+
+export interface AttemptFilter {
+  tenant_id?: string;
+  subscription_id?: string;
+  delivery_id?: string;
+  outcome?: Outcome;
+  event_type?: string;
+  since?: number;
+  until?: number;
+}
+
+export interface StatsBucket {
+  /** Start of the minute, ms since the epoch. */
+  at: number;
+  success: number;
+  failed_attempt: number;
+  failure: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+}
+
+export interface Totals {
+  events: number;
+  attempts: number;
+  success: number;
+  failed_attempt: number;
+  failure: number;
+  filtered: number;
+  cancelled: number;
+  expired: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+}
+
+/** Deliveries as the query API needs them. */
+export interface DeliveryReader {
+  find(deliveryId: string): Promise<DeliveryView | null>;
+  /** Newest first. */
+  list(filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliveryView>>;
+  /** The event with its bytes. */
+  event(deliveryId: string): Promise<EventRow | null>;
+}
+
+export interface AttemptReader {
+  /** Newest first. */
+  search(filter: AttemptFilter, page: PageRequest): Promise<Page<AttemptView>>;
+  /** Attempts stored after the mark, oldest first, with the mark to go on from; `mark` null = from now on. */
+  tail(mark: string | null, limit: number): Promise<{ data: AttemptView[]; mark: string }>;
+}
+
+export interface StatsReader {
+  perMinute(filter: { subscription_id: string; since: number; until: number }): Promise<StatsBucket[]>;
+  totals(filter: {
+    tenant_id?: string;
+    subscription_id?: string;
+    since: number;
+    until: number;
+  }): Promise<Totals>;
+  eventTypes(filter: {
+    tenant_id?: string;
+    since: number;
+    limit: number;
+  }): Promise<{ event_type: string; events: number; last_seen: number }[]>;
+}
