@@ -63,6 +63,37 @@ export function decodeDelivery(record: EncodedRecord): Delivery {
   };
 }
 
+/** Why and when a delivery was given up; it travels in headers beside the delivery's own. */
+export interface DeadLetterFacts {
+  /** One sentence. */
+  reason: string;
+  /** ms since the epoch. */
+  at: number;
+  /** Attempts made. */
+  attempts: number;
+}
+
+/** A record for the dead-letter topic: the delivery as it was, and why it ended there. */
+export function encodeDeadLetter(delivery: Delivery, facts: DeadLetterFacts): EncodedRecord {
+  const record = encodeDelivery(delivery);
+  record.headers['dead-letter-reason'] = facts.reason;
+  record.headers['dead-lettered-at'] = String(facts.at);
+  record.headers['attempts'] = String(facts.attempts);
+  return record;
+}
+
+/** @throws UndecodableRecordError */
+export function decodeDeadLetter(record: EncodedRecord): { delivery: Delivery; facts: DeadLetterFacts } {
+  return {
+    delivery: decodeDelivery(record),
+    facts: {
+      reason: required(record.headers, 'dead-letter-reason'),
+      at: requiredNumber(record.headers, 'dead-lettered-at'),
+      attempts: requiredNumber(record.headers, 'attempts'),
+    },
+  };
+}
+
 /**
  * A delivery-log entry. A filtered event never reaches `deliveries`, so its disposition carries the event itself.
  */
