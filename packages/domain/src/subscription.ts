@@ -50,13 +50,10 @@ export type Health = (typeof HEALTHS)[number];
 
 /** What a caller may set. Every limit that is null falls back to the service's own default. */
 export const subscriptionInputShape = {
-  target_url: z
-    .string()
-    .max(2048)
-    .meta({
-      description: 'Where deliveries are POSTed. http or https.',
-      example: 'https://example.com/hooks',
-    }),
+  target_url: z.string().max(2048).meta({
+    description: 'Where deliveries are POSTed. http or https.',
+    example: 'https://example.com/hooks',
+  }),
   tenant_id: tenantIdSchema,
   event_types: z
     .array(eventTypePatternSchema)
@@ -71,14 +68,9 @@ export const subscriptionInputShape = {
   timeout_ms: z.int().min(100).max(60_000).nullable().meta({ description: 'Deadline of one attempt.' }),
   max_in_flight: z.int().min(1).max(512).nullable().meta({ description: 'Attempts at once.' }),
   rate_limit_per_s: z.number().min(0.01).max(10_000).nullable().meta({ description: 'Attempts a second.' }),
-  ingest_limit_per_s: z
-    .number()
-    .min(0.01)
-    .max(100_000)
-    .nullable()
-    .meta({
-      description: 'Events a second that POST /ingest takes for this subscription, per ingest process.',
-    }),
+  ingest_limit_per_s: z.number().min(0.01).max(100_000).nullable().meta({
+    description: 'Events a second that POST /ingest takes for this subscription, per ingest process.',
+  }),
   retry_delays: z
     .array(durationSchema)
     .max(16)
