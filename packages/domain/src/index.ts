@@ -5,3 +5,4 @@ export * from './duration.ts';
 export * from './id.ts';
 export * from './signature.ts';
 export * from './subscription.ts';
+export * from './text.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 import { idSchema } from './id.ts';
+import { textSchema } from './text.ts';
 
 export const TENANT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 export const DEFAULT_TENANT = 'default';
@@ -42,7 +43,12 @@ export const customHeadersSchema = z
       .max(4096)
       .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must be printable Latin-1, without line breaks'),
   )
-  .refine((headers) => Object.keys(headers).length <= 32, 'at most 32 headers');
+  .refine((headers) => Object.keys(headers).length <= 32, 'at most 32 headers')
+  .refine(
+    (headers) =>
+      new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
+    'a header is given twice (names are compared without regard to case)',
+  );
 
 export const HEALTHS = ['healthy', 'failing', 'open', 'disabled'] as const;
 /** `open`: the breaker is open. `failing`: the last attempt failed. */
@@ -59,7 +65,7 @@ export const subscriptionInputShape = {
     .array(eventTypePatternSchema)
     .max(100)
     .meta({ description: 'Event types to deliver; empty means all.', example: ['order.*'] }),
-  description: z.string().max(1000).nullable(),
+  description: textSchema(1000).nullable(),
   enabled: z.boolean(),
   headers: customHeadersSchema.meta({
     description: 'Sent with every delivery.',
@@ -80,7 +86,7 @@ export const subscriptionInputShape = {
       example: ['10s', '5m'],
     }),
   metadata: z
-    .record(z.string().min(1).max(64), z.string().max(500))
+    .record(textSchema(64).min(1), textSchema(500))
     .refine((metadata) => Object.keys(metadata).length <= 50, 'at most 50 entries'),
 } as const;
 
