@@ -42,6 +42,13 @@ function parseRetryDelays(value: string): RetryDelay[] {
   return delays;
 }
 
+function parseSecretsKey(value: string): Buffer | null {
+  if (value === '') return null;
+  const key = Buffer.from(value, /^[0-9a-f]{64}$/i.test(value) ? 'hex' : 'base64');
+  if (key.length === 32) return key;
+  throw new Error('must be 32 bytes as base64 or hex, for example from: openssl rand -base64 32');
+}
+
 /** Every environment variable of every service, once. A service picks those it reads. */
 export const SETTINGS = {
   HOST: text('Address to listen on. Anything but loopback needs API_KEY.', '127.0.0.1'),
@@ -54,11 +61,12 @@ export const SETTINGS = {
     '',
     true,
   ),
-  SECRETS_KEY: text(
-    'Key that encrypts subscription secrets at rest: 32 bytes as base64 or hex. The all-in-one makes one and keeps it in DATA_DIR.',
-    '',
-    true,
-  ),
+  SECRETS_KEY: {
+    doc: 'Key that encrypts subscription secrets at rest: 32 bytes as base64 or hex. The all-in-one makes one and keeps it in DATA_DIR.',
+    fallback: '',
+    secret: true,
+    parse: parseSecretsKey,
+  } satisfies Setting<Buffer | null>,
   RETRY_DELAYS: {
     doc: 'Wait before each retry; their number is the number of retries.',
     fallback: '10s,30s,1m,5m,15m',

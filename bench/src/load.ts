@@ -1,0 +1,63 @@
+import { Pool } from 'undici';
+import { type Quantiles, quantiles } from './quantiles.ts';
+
+export interface LoadResult {
+  accepted: number;
+  refused: Map<number, number>;
+  seconds: number;
+  latency: Quantiles;
+}
+
+export interface LoadOptions {
+  origin: string;
+  /** Requests go to these paths in turn. */
+  paths: readonly string[];
+  events: number;
+  bytes: number;
+  /** Requests under way at once. */
+  concurrency: number;
+  /** Events a second; null = as fast as they are taken. */
+  rate: number | null;
+  /** Number of the first event; numbers tell events apart at the sink. */
+  first: number;
+  onProgress?(done: number): void;
+}
+
+const now = (): number => performance.timeOrigin + performance.now();
+
+function bodyOf(number: number, bytes: number): string {
+  const head = `{"n":${number},"t":${now().toFixed(3)},"fill":"`;
+  return `${head}${'x'.repeat(Math.max(0, bytes - head.length - 2))}"}`;
+}
+
+/** Posts `events` events of `bytes` bytes each; a refused one (429, 503) is counted, not sent again. */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const pool = new Pool(options.origin, { connections: options.concurrency });
+  const refused = new Map<number, number>();
+  const latencies: number[] = [];
+  const startedAt = now();
+  let next = 0;
+  const one = async (): Promise<void> => {
+    for (let index = next++; index < options.events; index = next++) {
+      if (options.rate !== null) {
+        const wait = startedAt + (index * 1000) / options.rate - now();
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+      const sentAt = now();
+      const reply = await pool.request({
+        method: 'POST',
+        path: options.paths[index % options.paths.length] ?? '/',
+        headers: { 'content-type': 'application/json', 'x-event-type': 'bench.event' },
+        body: bodyOf(options.first + index, options.bytes),
+      });
+      await reply.body.dump();
+      if (reply.statusCode === 202) latencies.push(now() - sentAt);
+      else refused.set(reply.statusCode, (refused.get(reply.statusCode) ?? 0) + 1);
+      options.onProgress?.(index + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: options.concurrency }, one));
+  const seconds = (now() - startedAt) / 1000;
+  await pool.close();
+  return { accepted: latencies.length, refused, seconds, latency: quantiles(latencies) };
+}

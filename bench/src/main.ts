@@ -1,0 +1,188 @@
+// Pushes events through a running all-in-one to a local sink, and the same load through the bound, in one run.
+import { type ChildProcess, fork } from 'node:child_process';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { removeDataDir, startAllInOne } from '@milena/testing';
+import { usage } from './cpu.ts';
+import { type LoadResult, load } from './load.ts';
+import type { Quantiles } from './quantiles.ts';
+import { type Measured, report } from './report.ts';
+
+const HELP = `npm run bench -- [options]
+
+  --events N       events to push through (default 20000)
+  --bytes N        size of one event (default 1024)
+  --subscriptions N  they are spread over so many subscriptions (default 20)
+  --concurrency N  requests under way at once (default 64)
+  --paced N        events of a second, paced run at half the speed, for latencies (default 5000; 0 = none)
+  --json           print the figures as JSON as well
+`;
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '20000' },
+    bytes: { type: 'string', default: '1024' },
+    subscriptions: { type: 'string', default: '20' },
+    concurrency: { type: 'string', default: '64' },
+    paced: { type: 'string', default: '5000' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const events = Number(values.events);
+const bytes = Number(values.bytes);
+const concurrency = Number(values.concurrency);
+const paced = Number(values.paced);
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+const WARM_UP_EVENTS = 2000;
+
+async function start(file: string, ...args: string[]): Promise<{ child: ChildProcess; origin: string }> {
+  const child = fork(path.join(__dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => {
+      resolve((message as { port: number }).port);
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`${file} ended with ${String(code)}`));
+    });
+  });
+  return { child, origin: `http://127.0.0.1:${port}` };
+}
+
+interface SinkReport {
+  distinct: number;
+  repeated: number;
+  latency: Quantiles;
+}
+const sinkReport = async (origin: string): Promise<SinkReport> =>
+  (await (await fetch(origin)).json()) as SinkReport;
+
+/** Waits until the sink has `expected` events, or nothing has come for `quietS` seconds. */
+async function arrived(origin: string, expected: number, quietS: number): Promise<SinkReport> {
+  let last = await sinkReport(origin);
+  let lastChange = performance.now();
+  while (last.distinct < expected && performance.now() - lastChange < quietS * 1000) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const current = await sinkReport(origin);
+    if (current.distinct !== last.distinct) lastChange = performance.now();
+    last = current;
+  }
+  return last;
+}
+
+/** One run of load against `origin`, with the CPU time that the processes took until every event had arrived. */
+async function measure(
+  what: string,
+  options: {
+    origin: string;
+    paths: string[];
+    pid: number;
+    sink: string;
+    events: number;
+    rate: number | null;
+    settleMs: number;
+  },
+): Promise<Measured> {
+  await fetch(options.sink, { method: 'DELETE' });
+  const before = usage(options.pid);
+  const beforeLoad = process.cpuUsage();
+  const startedAt = performance.now();
+  const memory: number[] = [];
+  const step = Math.max(1, Math.floor(options.events / 10));
+  const result: LoadResult = await load({
+    origin: options.origin,
+    paths: options.paths,
+    events: options.events,
+    bytes,
+    concurrency,
+    rate: options.rate,
+    first: 0,
+    onProgress: (done) => {
+      if (done % step !== 0) return;
+      memory.push(usage(options.pid).own.rssMb);
+      say(`  ${what}: ${done}/${options.events} sent, ${Math.round(memory.at(-1) ?? 0)} MiB resident`);
+    },
+  });
+  const seen = await arrived(options.sink, result.accepted, 60);
+  const seconds = (performance.now() - startedAt) / 1000;
+  // What the recorder still has to write belongs to the cost of these events.
+  await new Promise((resolve) => setTimeout(resolve, options.settleMs));
+  const after = usage(options.pid);
+  const used = process.cpuUsage(beforeLoad);
+  return {
+    what,
+    result,
+    seconds,
+    seen,
+    memory,
+    ownCpuMs: after.own.cpuMs - before.own.cpuMs,
+    childrenCpuMs: after.children.cpuMs - before.children.cpuMs,
+    childrenRssMb: after.children.rssMb,
+    loadCpuMs: (used.user + used.system) / 1000,
+  };
+}
+
+async function subscribe(api: string, target: string): Promise<string> {
+  const reply = await fetch(`${api}/api/v1/subscriptions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ target_url: target, max_in_flight: 64 }),
+  });
+  if (reply.status !== 201) throw new Error(`no subscription: ${await reply.text()}`);
+  return ((await reply.json()) as { id: string }).id;
+}
+
+async function main(): Promise<void> {
+  const sink = await start('sink-process.cjs');
+  const bound = await start('bound-process.cjs', `${sink.origin}/hook`);
+  say('Starting the all-in-one on a fresh data directory …');
+  const milena = await startAllInOne({
+    main: path.resolve(__dirname, '../../services/all-in-one/dist/main.cjs'),
+  });
+  try {
+    const ids: string[] = [];
+    for (let i = 0; i < Number(values.subscriptions); i += 1)
+      ids.push(await subscribe(milena.api, `${sink.origin}/hook`));
+    const paths = ids.map((id) => `/ingest/${id}`);
+    const boundTarget = {
+      origin: bound.origin,
+      paths: ['/hook'],
+      pid: bound.child.pid ?? 0,
+      sink: sink.origin,
+      settleMs: 0,
+    };
+    const target = { origin: milena.api, paths, pid: milena.pid, sink: sink.origin, settleMs: 3000 };
+
+    say('Warming up …');
+    await measure('warm-up', { ...boundTarget, events: WARM_UP_EVENTS, rate: null });
+    await measure('warm-up', { ...target, events: WARM_UP_EVENTS, rate: null });
+
+    const ofBound = await measure('bound', { ...boundTarget, events, rate: null });
+    const ofMilena = await measure('milena', { ...target, events, rate: null });
+    const rate = ofMilena.result.accepted / ofMilena.seconds / 2;
+    const ofPaced = paced > 0 ? await measure('paced', { ...target, events: paced, rate }) : null;
+    process.stdout.write(
+      report({ bound: ofBound, milena: ofMilena, paced: ofPaced, rate, json: values.json }),
+    );
+    const lost = ofMilena.result.accepted - ofMilena.seen.distinct;
+    if (lost !== 0 || ofMilena.seen.repeated !== 0) process.exitCode = 1;
+    await milena.stop();
+  } finally {
+    await milena.kill();
+    removeDataDir(milena.dataDir);
+    bound.child.disconnect();
+    sink.child.disconnect();
+  }
+}
+
+main().catch((error: unknown) => {
+  say(String(error instanceof Error ? error.stack : error));
+  process.exit(1);
+});

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const MAIN = path.resolve(__dirname, '../../../services/all-in-one/dist/main.cjs');
+
+interface Endpoints {
+  pid: number;
+  api: string;
+  admin: string;
+  demo_receiver: string;
+}
+
+/** A running all-in-one: the built program as a user runs it, in a process of its own. */
+export interface RunningAllInOne extends Endpoints {
+  dataDir: string;
+  /** What it printed so far. */
+  output(): string;
+  /** SIGTERM, and waits for the end; rejects when it did not end well. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+}
+
+export interface AllInOneOptions {
+  /** Kept over starts; made (and removed by `removeDataDir`) when not given. */
+  dataDir?: string;
+  env?: Record<string, string>;
+  main?: string;
+}
+
+export function temporaryDataDir(): string {
+  return mkdtempSync(path.join(tmpdir(), 'milena-'));
+}
+
+export function removeDataDir(dataDir: string): void {
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
+    else child.once('exit', resolve);
+  });
+}
+
+async function readyEndpoints(file: string, child: ChildProcess, output: () => string): Promise<Endpoints> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(
+        `the all-in-one ended with ${String(child.exitCode)} before it was ready:\n${output()}`,
+      );
+    }
+    if (existsSync(file)) {
+      const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints;
+      if (endpoints.pid === child.pid) return endpoints;
+    }
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the all-in-one was not ready within a minute:\n${output()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Starts the built all-in-one on free ports and waits until it is ready. */
+export async function startAllInOne(options: AllInOneOptions = {}): Promise<RunningAllInOne> {
+  const dataDir = options.dataDir ?? temporaryDataDir();
+  const child = spawn(process.execPath, ['--enable-source-maps', options.main ?? MAIN], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      PORT: '0',
+      ADMIN_PORT: '0',
+      DEMO_RECEIVER_PORT: '0',
+      DATA_DIR: dataDir,
+      ...options.env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const collect = (chunk: Buffer): void => {
+    text = (text + chunk.toString('utf8')).slice(-200_000);
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const endpoints = await readyEndpoints(path.join(dataDir, 'endpoints.json'), child, () => text);
+  return {
+    ...endpoints,
+    dataDir,
+    output: () => text,
+    stop: async () => {
+      child.kill('SIGTERM');
+      const code = await ended(child);
+      if (code !== 0) throw new Error(`the all-in-one ended with ${String(code)}:\n${text}`);
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended(child);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+// `npm start`: installs and builds what is needed, then runs everything in one process.
+import { spawn } from 'node:child_process';
+import { ALL_IN_ONE, ensureBuilt, ensureInstalled, requireNode } from './lib.mjs';
+
+requireNode();
+await ensureInstalled();
+await ensureBuilt();
+
+const child = spawn(process.execPath, ['--enable-source-maps', ALL_IN_ONE, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+// A terminal sends its signals to the child as well; one sent to this process alone is passed on.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (signal === 'SIGTERM' || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+child.on('close', (code, signal) => {
+  process.exit(code ?? (signal === 'SIGINT' ? 130 : 1));
+});
