@@ -9,4 +9,6 @@ module.exports = {
   moduleFileExtensions: ['ts', 'cjs', 'js', 'json', 'node'],
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.cache/', '<rootDir>/.milena/'],
   testTimeout: 30_000,
+  globalSetup: '<rootDir>/test-support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test-support/global-teardown.mjs',
 };

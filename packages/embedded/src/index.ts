@@ -1,1 +1,1 @@
-export {};
+export { startEmbeddedPostgres, type EmbeddedPostgres } from './postgres.ts';
