@@ -78,6 +78,12 @@ export async function chooseAccount(binaries: Binaries, dataDir: string): Promis
   );
 }
 
+/** What to spawn so that `program` runs as the account. */
+export function asAccount(account: Account, program: string, args: string[]): [string, string[]] {
+  const [wrapper, ...wrapperArgs] = account.wrapper;
+  return wrapper === undefined ? [program, args] : [wrapper, [...wrapperArgs, program, ...args]];
+}
+
 async function accountIds(name: string): Promise<Ids | null> {
   const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
   const line = passwd.split('\n').find((entry) => entry.startsWith(`${name}:`));
@@ -87,7 +93,7 @@ async function accountIds(name: string): Promise<Ids | null> {
 
 /** True when the account can enter the data directory and run the programs; the answer of the program doesn't matter. */
 async function canRun(account: Account, binaries: Binaries, dataDir: string): Promise<boolean> {
-  const [command = '', ...args] = [...account.wrapper, binaries.postgres, '-D', dataDir, '-C', 'port'];
+  const [command, args] = asAccount(account, binaries.postgres, ['-D', dataDir, '-C', 'port']);
   try {
     await promisify(execFile)(command, args, { ...account.runAs, cwd: '/', env: CHILD_ENV });
     return true;

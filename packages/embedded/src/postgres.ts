@@ -6,7 +6,14 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Logger } from '@milena/runtime';
-import { type Account, type Binaries, CHILD_ENV, chooseAccount, findBinaries } from './postgres-install.ts';
+import {
+  type Account,
+  type Binaries,
+  CHILD_ENV,
+  asAccount,
+  chooseAccount,
+  findBinaries,
+} from './postgres-install.ts';
 import { endLeftover, readPidFile } from './postgres-leftover.ts';
 
 /** Generous, because crash recovery after a power cut replays up to max_wal_size. */
@@ -128,8 +135,11 @@ async function makeCluster(job: {
   }
   const args = ['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile];
   args.push('--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-locale');
-  const [command = '', ...rest] = [...job.account.wrapper, job.binaries.initdb, ...args];
-  await promisify(execFile)(command, rest, { ...job.account.runAs, env: CHILD_ENV, cwd: aside });
+  await promisify(execFile)(...asAccount(job.account, job.binaries.initdb, args), {
+    ...job.account.runAs,
+    env: CHILD_ENV,
+    cwd: aside,
+  });
   await rename(unfinished, job.cluster);
   await rm(aside, { recursive: true, force: true });
 }
@@ -180,11 +190,10 @@ async function launchPatiently(job: Launch): Promise<{ server: ChildProcess; por
 async function launch(job: Launch): Promise<ChildProcess> {
   const args = ['-D', job.cluster, '-p', String(job.port)];
   for (const [name, value] of Object.entries(job.settings)) args.push('-c', `${name}=${value}`);
-  const [command = '', ...rest] = [...job.account.wrapper, job.binaries.postgres, ...args];
   // The server writes to the file itself: a pipe would break when this process dies, and keep it alive when it is done.
   const log = await open(job.logFile, 'w', 0o600);
   let failure: Error | null = null;
-  const server = spawn(command, rest, {
+  const server = spawn(...asAccount(job.account, job.binaries.postgres, args), {
     ...job.account.runAs,
     cwd: job.cluster,
     env: CHILD_ENV,
