@@ -124,7 +124,7 @@ export function decodeLogEntry(record: Pick<EncodedRecord, 'value'>): LogEntry {
   } catch {
     throw new UndecodableRecordError('the value is not JSON');
   }
-  const entry = parsed as LogEntry & { v?: unknown };
-  if (entry.v !== LOG_VERSION) throw new UndecodableRecordError(`version ${String(entry.v)} is unknown`);
+  const entry = parsed as (LogEntry & { v?: unknown }) | null;
+  if (entry?.v !== LOG_VERSION) throw new UndecodableRecordError(`version ${String(entry?.v)} is unknown`);
   return entry;
 }

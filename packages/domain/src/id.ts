@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { z } from 'zod';
 
 /** A UUID in its canonical lower-case text. */
@@ -20,9 +20,22 @@ export function newId(nowMs: number): string {
   }
   const random = pool.toString('hex', poolOffset, poolOffset + 10);
   poolOffset += 10;
-  const time = nowMs.toString(16).padStart(12, '0');
+  return uuid7(nowMs.toString(16).padStart(12, '0'), random);
+}
+
+/** Twelve digits of time and nineteen further ones, all hex. */
+function uuid7(time: string, random: string): string {
   const variant = '89ab'.charAt(Number.parseInt(random.charAt(3), 16) & 3);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}
+
+/**
+ * A UUIDv7 with the time of `seed` (one itself) and bits that follow from `seed` and `name`: work that is done again
+ * after a crash gives out the same ids again.
+ */
+export function derivedId(seed: string, name: string): string {
+  const digits = createHash('sha256').update(`${seed}/${name}`).digest('hex');
+  return uuid7(seed.slice(0, 8) + seed.slice(9, 13), digits);
 }
 
 /** The time an id was made at, in ms since the epoch; null when it is no UUIDv7. */
