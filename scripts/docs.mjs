@@ -1,0 +1,40 @@
+// `npm run docs`: writes the configuration table into the README from the settings themselves; `--check` only compares.
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import prettier from 'prettier';
+import { ROOT } from './lib.mjs';
+
+const BEGIN = '<!-- settings: begin -->';
+const END = '<!-- settings: end -->';
+
+const bundle = path.join(ROOT, 'node_modules/.cache/milena/settings.cjs');
+await build({
+  stdin: {
+    contents: "export { SETTINGS } from '@milena/settings'; export { settingsTable } from '@milena/runtime';",
+    resolveDir: path.join(ROOT, 'services/all-in-one'),
+  },
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  outfile: bundle,
+  external: ['pino', 'prom-client', 'zod'],
+});
+const { SETTINGS, settingsTable } = (await import(bundle)).default;
+
+const readme = path.join(ROOT, 'README.md');
+const before = readFileSync(readme, 'utf8');
+const head = before.slice(0, before.indexOf(BEGIN) + BEGIN.length);
+const tail = before.slice(before.indexOf(END));
+const options = { ...(await prettier.resolveConfig(readme)), parser: 'markdown' };
+const after = await prettier.format(`${head}\n\n${settingsTable(SETTINGS)}\n\n${tail}`, options);
+
+if (process.argv.includes('--check')) {
+  if (after !== before) {
+    console.error('README.md: the configuration table is not what the settings say; run: npm run docs');
+    process.exit(1);
+  }
+} else if (after !== before) {
+  writeFileSync(readme, after);
+  console.log('README.md: configuration table written.');
+}
