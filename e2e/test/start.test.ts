@@ -1,0 +1,77 @@
+import { createServer } from 'node:net';
+import { type RunningAllInOne, removeDataDir, startAllInOne, temporaryDataDir } from '@milena/testing';
+
+/** Starts it with this environment and returns what it said before it gave up. */
+async function refusal(env: Record<string, string>, dataDir = temporaryDataDir()): Promise<string> {
+  let started: RunningAllInOne | null = null;
+  let said = '';
+  try {
+    started = await startAllInOne({ env, dataDir });
+  } catch (error) {
+    said = String(error);
+  }
+  if (started) {
+    await started.kill();
+    throw new Error('it started');
+  }
+  return said;
+}
+
+describe('starting the all-in-one', () => {
+  it('reports everything wrong with the configuration at once, with right examples and no stack', async () => {
+    const said = await refusal({ RETRY_DELAYS: '10x', PORT: 'http', DELIVERY_MAX_AGE: 'long' });
+    for (const name of ['RETRY_DELAYS', 'PORT', 'DELIVERY_MAX_AGE']) expect(said).toContain(name);
+    expect(said).toContain('10s,30s,1m,5m,15m');
+    expect(said).not.toMatch(/\n\s+at .*main/);
+  });
+
+  it('refuses to listen beyond loopback without a key, and says what to do', async () => {
+    const said = await refusal({ HOST: '0.0.0.0' });
+    expect(said).toContain('API_KEY');
+  });
+
+  it('refuses a data directory that another process uses, and names that process', async () => {
+    const first = await startAllInOne();
+    try {
+      const said = await refusal({}, first.dataDir);
+      expect(said).toContain('is in use by process');
+      expect(said).toContain(String(first.pid));
+      expect((await fetch(`${first.api}/ready`)).status).toBe(200);
+    } finally {
+      await first.stop();
+      removeDataDir(first.dataDir);
+    }
+  }, 90_000);
+
+  it('says which variable to change when a port is taken', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no address');
+    const said = await refusal({ PORT: String(address.port) });
+    server.close();
+    expect(said).toContain(String(address.port));
+    expect(said).toMatch(/\bPORT\b/);
+  }, 90_000);
+
+  it('asks for the key when one is set, and prints lines that carry it', async () => {
+    const key = 'a-key-of-sixteen-characters';
+    const milena = await startAllInOne({ env: { API_KEY: key } });
+    try {
+      expect(milena.output()).toContain('Bearer $API_KEY');
+      expect(milena.output()).not.toContain(key);
+      const url = `${milena.api}/api/v1/subscriptions`;
+      expect((await fetch(url)).status).toBe(401);
+      expect((await fetch(url, { headers: { authorization: 'Bearer wrong-key-wrong-key' } })).status).toBe(
+        401,
+      );
+      expect((await fetch(url, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
+      const home = await fetch(`${milena.api}/`);
+      expect(home.headers.get('content-type')).toContain('text/html');
+      expect(await home.text()).toContain('/docs');
+    } finally {
+      await milena.stop();
+      removeDataDir(milena.dataDir);
+    }
+  }, 90_000);
+});
