@@ -62,21 +62,13 @@ export function openDataDir(directory: string): DataDir {
   const root = path.resolve(directory);
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const lock = path.join(root, 'lock');
-  const mine: Holder = { pid: process.pid, began: beginning(process.pid) };
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      writeFileSync(lock, JSON.stringify(mine), { flag: 'wx', mode: 0o600 });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = read(lock);
-    if (attempt >= 5 || (holder !== null && isAlive(holder))) {
-      throw new DataDirInUseError(
-        `${root} is in use by process ${holder?.pid ?? 'unknown'}. Stop that process, or start this one with another DATA_DIR (and other ports).`,
-      );
-    }
-    takeAway(lock);
+  // Written apart and linked into place, so that nobody ever reads a lock that is only half there.
+  const mine = `${lock}.${process.pid}`;
+  writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beginning(process.pid) }), { mode: 0o600 });
+  try {
+    take(lock, mine, root);
+  } finally {
+    rmSync(mine, { force: true });
   }
   return {
     path: root,
@@ -92,9 +84,27 @@ export function openDataDir(directory: string): DataDir {
   };
 }
 
+function take(lock: string, mine: string, root: string): void {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      linkSync(mine, lock);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = read(lock);
+    if (attempt >= 5 || (holder !== null && isAlive(holder))) {
+      throw new DataDirInUseError(
+        `${root} is in use by process ${holder?.pid ?? 'unknown'}. Stop that process, or start this one with another DATA_DIR (and other ports).`,
+      );
+    }
+    takeAway(lock);
+  }
+}
+
 /** Moves a dead lock aside before removing it, so that of two processes that found it dead only one gets it. */
 function takeAway(lock: string): void {
-  const aside = `${lock}.${process.pid}`;
+  const aside = `${lock}.${process.pid}.dead`;
   try {
     renameSync(lock, aside);
     const moved = read(aside);
