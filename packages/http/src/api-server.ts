@@ -1,0 +1,131 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
+import Koa from 'koa';
+import type { Authenticate } from './auth.ts';
+import type { Context, RequestState } from './context.ts';
+import { docsUi } from './docs-ui.ts';
+import { observeRequests } from './observe.ts';
+import { buildOpenApi } from './openapi.ts';
+import type { Route } from './route.ts';
+import { createRouter, type Page } from './router.ts';
+import { systemRoutes } from './system-routes.ts';
+
+export interface ApiServerOptions {
+  title: string;
+  description: string;
+  version: string;
+  routes: readonly Route[];
+  authenticate: Authenticate;
+  host: string;
+  /** 0 = any free one. */
+  port: number;
+  logger: Logger;
+  metrics: Pick<Metrics, 'httpDuration'>;
+  clock: Clock;
+  /** Where clients reach this API, for the document; default: where the document came from. */
+  serverUrl?: string;
+  /** What `/ready` says; without it the server is ready whenever it is up. */
+  ready?: () => Promise<ReadyReport>;
+  /** Largest JSON body of routes that name no limit of their own, bytes; default 1 MiB. */
+  maxPayload?: number;
+  /** Further GET pages by path, open to everybody, for example `/`. */
+  extraPages?: Readonly<Record<string, { content_type: string; body: string | Buffer }>>;
+}
+
+export interface ApiServer {
+  /** Rejects when the address can't be listened on. */
+  start(): Promise<{ host: string; port: number; url: string }>;
+  /** Takes no more connections, ends streams, lets requests under way finish for `deadlineMs` (default 10 s), then cuts. */
+  stop(deadlineMs?: number): Promise<void>;
+  /** The OpenAPI 3.1 document. */
+  document: object;
+  /** The handler for an http server of one's own. */
+  callback(): ReturnType<Koa['callback']>;
+}
+
+/** Longer than the 60 s after which load balancers usually drop an idle connection, so that they are the first to. */
+const KEEP_ALIVE_MS = 75_000;
+/** A request that has not arrived whole by then is cut off. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const DEFAULT_JSON_LIMIT = 1_048_576;
+
+/** HTTP server of an API: the routes given, `/health`, `/ready`, `/openapi.json` and `/docs`. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { logger, clock, ready } = options;
+  const stopping = new AbortController();
+  let document: object = {};
+  const system = systemRoutes({ ...(ready && { ready }), document: () => document });
+  const routes = [...options.routes, ...system];
+  document = buildOpenApi({ ...options, routes });
+
+  const router = createRouter(routes, allPages(options), {
+    authenticate: options.authenticate,
+    logger,
+    jsonLimit: options.maxPayload ?? DEFAULT_JSON_LIMIT,
+    stopping: stopping.signal,
+  });
+  const app = new Koa<RequestState>();
+  // Broken sockets end up here; whatever a handler throws does not.
+  app.on('error', (error: unknown) => {
+    logger.debug({ event: 'http.socket_error', err: error });
+  });
+  app.use(observeRequests({ ...options, stopping: stopping.signal }, router));
+  const handle = app.callback();
+  const limits = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+  const server = createServer(limits, (req, res) => {
+    void handle(req, res);
+  });
+
+  return {
+    document,
+    callback: () => handle,
+    start: () => listen(server, options.host, options.port),
+    stop: (deadlineMs = 10_000) => {
+      stopping.abort();
+      return close(server, clock, deadlineMs);
+    },
+  };
+}
+
+function allPages(options: ApiServerOptions): Record<string, Page> {
+  const pages: Record<string, Page> = docsUi({ title: options.title, documentUrl: '/openapi.json' });
+  for (const [path, page] of Object.entries(options.extraPages ?? {})) {
+    pages[path] = (ctx: Context) => {
+      ctx.type = page.content_type;
+      ctx.body = page.body;
+    };
+  }
+  return pages;
+}
+
+async function listen(
+  server: Server,
+  host: string,
+  port: number,
+): Promise<{ host: string; port: number; url: string }> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return { host, port: bound, url: `http://${shown}:${bound}` };
+}
+
+function close(server: Server, clock: Clock, deadlineMs: number): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(deadlineMs, () => {
+      server.closeAllConnections();
+    });
+    server.close((error) => {
+      cancel();
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,43 @@
+import Router from '@koa/router';
+import type { Context, RequestState } from './context.ts';
+import { HttpProblem } from './problem.ts';
+import type { Route } from './route.ts';
+import { serveRoute, type RouteDeps } from './serve-route.ts';
+
+/** Answers a GET through koa's own body: pages outside the API, not in the document, open to everybody. */
+export type Page = (ctx: Context) => void;
+
+/** Dispatches to routes and pages; a path of its own beats one with parameters. */
+export function createRouter(
+  routes: readonly Route[],
+  pages: Readonly<Record<string, Page>>,
+  deps: RouteDeps,
+): (ctx: Context) => Promise<void> {
+  const router = new Router<RequestState>({ sensitive: true, exclusive: 'specificity' });
+  for (const route of routes) {
+    const serve = serveRoute(route, deps);
+    for (const path of [route.path, ...(route.aliases ?? [])]) {
+      router.register(path.replaceAll(/\{(\w+)\}/g, ':$1'), [route.method], (ctx) => serve(ctx));
+    }
+  }
+  for (const [path, page] of Object.entries(pages)) {
+    router.get(path, (ctx) => {
+      ctx.state.route = path;
+      ctx.set('x-request-id', ctx.state.requestId);
+      page(ctx);
+    });
+  }
+  const dispatch = router.routes();
+  return async (ctx) => {
+    await dispatch(ctx as never, () => Promise.resolve(refuse(ctx)));
+  };
+}
+
+function refuse(ctx: Context): never {
+  const matched = (ctx['matched'] ?? []) as readonly { methods: readonly string[] }[];
+  const allow = [...new Set(matched.flatMap((layer) => layer.methods))].sort();
+  if (allow.length === 0) throw new HttpProblem(404, 'not-found', 'There is nothing at this path.');
+  throw new HttpProblem(405, 'method-not-allowed', `This path takes ${allow.join(', ')} only.`, {
+    headers: { allow: allow.join(', ') },
+  });
+}

@@ -1,0 +1,105 @@
+import type { ServerResponse } from 'node:http';
+import type { Logger } from '@milena/runtime';
+import { authorize, type Authenticate } from './auth.ts';
+import type { Context } from './context.ts';
+import { createJsonReader, readRawBody } from './request-body.ts';
+import { isStream, sendReply, sendStream } from './reply.ts';
+import type { Principal, Route, RouteRequest } from './route.ts';
+import { checkBody, checkParams, checkQuery } from './validation.ts';
+
+export interface RouteDeps {
+  authenticate: Authenticate;
+  logger: Logger;
+  /** Largest JSON body of a route that names no limit of its own, bytes. */
+  jsonLimit: number;
+  /** Aborted when the server stops: ends streams. */
+  stopping: AbortSignal;
+}
+
+/** Log line context and abort signal cost more than a small handler, so they are made when asked for. */
+class LazyRequest implements RouteRequest<unknown, unknown, unknown> {
+  params: unknown = undefined;
+  query: unknown = undefined;
+  body: unknown = undefined;
+  principal: Principal | null = null;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly #res: ServerResponse;
+  readonly #deps: RouteDeps;
+  readonly #requestId: string;
+  #log: Logger | null = null;
+  #signal: AbortSignal | null = null;
+
+  constructor(ctx: Context, requestId: string, deps: RouteDeps) {
+    // Node joins repeated headers with commas, but for set-cookie, which no request carries.
+    this.headers = ctx.req.headers as Record<string, string | undefined>;
+    this.#res = ctx.res;
+    this.#deps = deps;
+    this.#requestId = requestId;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#deps.logger.child({ request_id: this.#requestId });
+    return this.#log;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= createSignal(this.#res, this.#deps.stopping);
+    return this.#signal;
+  }
+}
+
+function createSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = (): void => {
+    controller.abort();
+  };
+  const onClose = (): void => {
+    stopping.removeEventListener('abort', abort);
+    if (!res.writableFinished) abort();
+  };
+  if (res.destroyed || stopping.aborted) abort();
+  else {
+    stopping.addEventListener('abort', abort, { once: true });
+    res.once('close', onClose);
+  }
+  return controller.signal;
+}
+
+/**
+ * One function per route, in the order in which a request may be refused: who calls, where to, with what.
+ * @throws (its result) HttpProblem, or whatever the handler throws
+ */
+export function serveRoute(route: Route, deps: RouteDeps): (ctx: Context) => Promise<void> {
+  const { params, query, access } = route;
+  const readBody = bodyReader(route, deps);
+
+  return async (ctx) => {
+    const { state } = ctx;
+    state.route = route.path;
+    const request = new LazyRequest(ctx, state.requestId, deps);
+    if (access !== 'open') {
+      request.principal = await authorize(deps.authenticate, access, request.headers['authorization']);
+      state.caller = request.principal?.name ?? null;
+    }
+    if (params) request.params = checkParams(params, ctx['params']);
+    if (query) request.query = checkQuery(query, ctx.query);
+    if (readBody) request.body = await readBody(ctx);
+    const reply = await route.handler(request as never);
+    ctx.respond = false;
+    if (deps.stopping.aborted) ctx.res.shouldKeepAlive = false;
+    if (isStream(reply.body)) {
+      state.streamed = true;
+      await sendStream(ctx.res, reply, reply.body, state.requestId, request.signal);
+    } else {
+      sendReply(ctx.res, reply, state.requestId);
+    }
+  };
+}
+
+function bodyReader(route: Route, deps: RouteDeps): ((ctx: Context) => Promise<unknown>) | null {
+  const { body } = route;
+  if (!body) return null;
+  if (body.kind === 'raw') return (ctx) => readRawBody(ctx.req, body.content_types, body.limit);
+  const read = createJsonReader(body.limit ?? deps.jsonLimit);
+  return async (ctx) => checkBody(body.schema, await read(ctx));
+}
