@@ -1,1 +1,2 @@
-export {};
+export * from './demo-receiver.ts';
+export type { Counts, Received } from './received.ts';
