@@ -1,0 +1,182 @@
+import {
+  encodeDelivery,
+  encodeLogEntry,
+  newId,
+  type Delivery,
+  type EventRow,
+  type Subscription,
+} from '@milena/domain';
+import { HttpProblem, notFound } from '@milena/http';
+import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
+import type { Logger } from '@milena/runtime';
+import type { DeliveryView } from '@milena/stores';
+import type { SubscriptionsDeps } from './deps.ts';
+import { forget } from './forget.ts';
+import { whenRecorded } from './waiting.ts';
+
+/** What a call of one delivery runs in. */
+interface Call {
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** @throws HttpProblem 404 */
+export async function findDelivery(deps: SubscriptionsDeps, id: string, call: Call): Promise<DeliveryView> {
+  const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
+  const view = await whenRecorded(wait, () => deps.deliveries.find(id));
+  if (view === null) throw notFound('delivery');
+  return view;
+}
+
+/**
+ * A delivery's event with its bytes: from history, or from its dead letter, which is kept longer.
+ * @throws HttpProblem 404
+ */
+export async function findEvent(deps: SubscriptionsDeps, id: string, call: Call): Promise<EventRow> {
+  const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
+  const recorded = await whenRecorded(wait, () => deps.deliveries.event(id));
+  const event = recorded ?? (await deps.deadLetters.find(id));
+  if (event === null) throw notFound('delivery');
+  return event;
+}
+
+/** @throws HttpProblem 409 when nothing can be delivered to the subscription */
+function assertDeliverable(subscription: Subscription | null): asserts subscription is Subscription {
+  if (subscription === null) {
+    throw new HttpProblem(
+      409,
+      'subscription-gone',
+      'The subscription of this delivery does not exist any more.',
+    );
+  }
+  if (!subscription.enabled) {
+    throw new HttpProblem(409, 'subscription-disabled', 'The subscription is disabled; enable it first.');
+  }
+}
+
+type NewDelivery = Pick<
+  Delivery,
+  | 'event_id'
+  | 'tenant_id'
+  | 'subscription_id'
+  | 'event_type'
+  | 'content_type'
+  | 'payload'
+  | 'replay_of'
+  | 'traceparent'
+>;
+
+/** Hands a new delivery to the log, on the same way as one from ingest; resolves with its id when it is durable. */
+async function append(deps: SubscriptionsDeps, delivery: NewDelivery): Promise<string> {
+  const now = deps.clock.now();
+  const deliveryId = newId(now);
+  const whole: Delivery = {
+    ...delivery,
+    delivery_id: deliveryId,
+    accepted_at: now,
+    attempt: 1,
+    due_at: null,
+    deferrals: 0,
+  };
+  await deps.log.append([{ topic: DELIVERIES, ...encodeDelivery(whole) }]);
+  return deliveryId;
+}
+
+export interface Queued {
+  delivery_id: string;
+  event_id: string;
+  status: 'queued';
+}
+
+/**
+ * Sends a `milena.test` event to one subscription, whatever types it asks for.
+ * @throws HttpProblem 409 when it is disabled
+ */
+export async function sendTest(
+  deps: SubscriptionsDeps,
+  subscription: Subscription,
+  call: Call,
+): Promise<Queued> {
+  assertDeliverable(subscription);
+  const now = deps.clock.now();
+  const event_id = newId(now);
+  const payload = {
+    type: 'milena.test',
+    timestamp: new Date(now).toISOString(),
+    data: { subscription_id: subscription.id, message: 'A test event from Milena.' },
+  };
+  const delivery_id = await append(deps, {
+    event_id,
+    tenant_id: subscription.tenant_id,
+    subscription_id: subscription.id,
+    event_type: 'milena.test',
+    content_type: 'application/json',
+    payload: Buffer.from(JSON.stringify(payload)),
+    replay_of: null,
+    traceparent: null,
+  });
+  call.log.info({ event: 'test.sent', delivery_id, event_id, subscription_id: subscription.id });
+  return { delivery_id, event_id, status: 'queued' };
+}
+
+/**
+ * Delivers an event once more, now, as a delivery of its own. The append comes first: a crash before the dead letter is
+ * marked leaves it open, which asks for one more look and loses nothing.
+ * @throws HttpProblem 404, or 409 when the subscription is gone or disabled
+ */
+export async function retryDelivery(
+  deps: SubscriptionsDeps,
+  id: string,
+  call: Call,
+): Promise<Queued & { replay_of: string }> {
+  const event = await findEvent(deps, id, call);
+  const subscription = await deps.subscriptions.find(event.subscription_id);
+  assertDeliverable(subscription);
+  const { event_id, tenant_id, subscription_id, event_type, content_type, payload, traceparent } = event;
+  const delivery_id = await append(deps, {
+    event_id,
+    tenant_id,
+    subscription_id,
+    event_type,
+    content_type,
+    payload,
+    traceparent,
+    replay_of: id,
+  });
+  await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {
+    call.log.warn({ event: 'dead_letter.not_marked', delivery_id: id, err: error });
+  });
+  call.log.info({ event: 'delivery.replayed', delivery_id, replay_of: id, event_id, subscription_id });
+  return { delivery_id, event_id, replay_of: id, status: 'queued' };
+}
+
+/**
+ * Ends a delivery that is still in motion. The worker drops it when it next meets it; history says so at once. Every
+ * write may be repeated, so a call that failed half way is put right by the next.
+ * @throws HttpProblem 404, or 409 when the delivery has come to its end already
+ */
+export async function cancelDelivery(deps: SubscriptionsDeps, id: string, call: Call): Promise<DeliveryView> {
+  const view = await findDelivery(deps, id, call);
+  if (view.status !== 'queued' && view.status !== 'retrying') {
+    throw new HttpProblem(409, 'delivery-final', `The delivery is ${view.status} already.`);
+  }
+  const { delivery_id, event_id, tenant_id, subscription_id, event_type } = view;
+  const why = 'Cancelled through the API.';
+  await deps.cancellations.cancel({ delivery_id, subscription_id, tenant_id });
+  await forget(deps.directory, { id: subscription_id, tenant_id }, call.log);
+  const disposition = {
+    delivery_id,
+    event_id,
+    tenant_id,
+    subscription_id,
+    event_type,
+    at: deps.clock.now(),
+    what: 'cancelled' as const,
+    why,
+    next_attempt_at: null,
+  };
+  await deps.log.append([{ topic: DELIVERY_LOG, ...encodeLogEntry({ kind: 'disposition', disposition }) }]);
+  deps.metrics.dispositions.inc({ what: 'cancelled' });
+  call.log.info({ event: 'delivery.cancelled', delivery_id, event_id, subscription_id });
+  return { ...view, status: 'cancelled', next_attempt_at: null, reason: why };
+}

@@ -1,0 +1,50 @@
+import type { SubscriptionsDeps } from './deps.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** After a failure: soon enough that a missing partition of the day to come is made in time. */
+const AGAIN_AFTER_MS = 60_000;
+
+/** Keeps the tables that only grow in bounds: once at start, then hourly. */
+export function createMaintenance(
+  deps: Pick<SubscriptionsDeps, 'idempotency' | 'deadLetters' | 'clock' | 'logger' | 'config'>,
+) {
+  const { idempotency, deadLetters, clock, logger, config } = deps;
+  let running: Promise<void> | null = null;
+  let cancelTimer: (() => void) | null = null;
+  let stopped = false;
+  let lastError: string | null = null;
+
+  async function work(): Promise<void> {
+    try {
+      await idempotency.maintain();
+      const dropped = await deadLetters.prune(clock.now() - config.deadLetterRetentionDays * DAY_MS);
+      lastError = null;
+      logger.info({ event: 'maintenance.done', dead_letters_dropped: dropped });
+    } catch (error) {
+      lastError = error instanceof Error ? error.message : String(error);
+      logger.error({ event: 'maintenance.failed', err: error });
+    }
+  }
+
+  async function run(): Promise<void> {
+    running = work();
+    await running;
+    running = null;
+    if (stopped) return;
+    cancelTimer = clock.after(lastError === null ? HOUR_MS : AGAIN_AFTER_MS, () => void run());
+  }
+
+  return {
+    /** Resolves after the first round, whether it went well or not: the API can do its work meanwhile. */
+    start: run,
+    /** Waits for a round under way. */
+    stop: async (): Promise<void> => {
+      stopped = true;
+      cancelTimer?.();
+      await running;
+    },
+    /** Why the last round failed, or null. */
+    lastError: () => lastError,
+  };
+}

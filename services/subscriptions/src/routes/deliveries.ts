@@ -1,0 +1,164 @@
+import { DELIVERY_STATUSES, eventTypeSchema, idSchema } from '@milena/domain';
+import { pageOf, pageQuery, route, type Route } from '@milena/http';
+import { z } from 'zod';
+import { defined } from '../defined.ts';
+import { cancelDelivery, findDelivery, findEvent, retryDelivery } from '../deliveries.ts';
+import type { SubscriptionsDeps } from '../deps.ts';
+import { findSubscription } from '../find-subscription.ts';
+import { checkOrder, rangeQuery } from '../queries.ts';
+import { deliveryDetailSchema, deliverySchema, queuedSchema, toDelivery } from '../views.ts';
+import { attemptPageSchema, idParams } from './common.ts';
+
+const tag = 'Deliveries';
+const PATH = '/api/v1/deliveries/{id}';
+/** More than any delivery makes: 16 retries at most, and one first attempt. */
+const ALL_ATTEMPTS = 100;
+
+const listQuery = pageQuery.extend({
+  status: z.enum(DELIVERY_STATUSES).optional(),
+  event_type: eventTypeSchema.optional(),
+  ...rangeQuery,
+});
+const listSchema = pageOf(deliverySchema).meta({ id: 'DeliveryPage' });
+const replayedSchema = queuedSchema
+  .extend({ replay_of: idSchema.meta({ description: 'The delivery that was asked to be retried.' }) })
+  .meta({ id: 'Replayed' });
+
+function listOfSubscription(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'get',
+    path: '/api/v1/subscriptions/{id}/deliveries',
+    operation_id: 'listDeliveries',
+    tag,
+    summary: 'List the deliveries of a subscription, newest first',
+    access: 'read',
+    params: idParams,
+    query: listQuery,
+    replies: { 200: { description: 'A page of them.', schema: listSchema } },
+    problems: [400, 404],
+    handler: async ({ params, query: { limit, cursor, ...filter } }) => {
+      checkOrder(filter);
+      await findSubscription(deps, params.id);
+      const page = await deps.deliveries.list(
+        { subscription_id: params.id, ...defined(filter) },
+        { limit, cursor },
+      );
+      return { status: 200, body: { ...page, data: page.data.map(toDelivery) } };
+    },
+  });
+}
+
+function read(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'get',
+    path: PATH,
+    operation_id: 'getDelivery',
+    tag,
+    summary: 'Read a delivery with its attempts',
+    description:
+      'Found from the moment its id was given out; the answer may wait up to three seconds for it.',
+    access: 'read',
+    params: idParams,
+    replies: { 200: { description: 'The delivery.', schema: deliveryDetailSchema } },
+    problems: [404],
+    handler: async (request) => {
+      const { id } = request.params;
+      const view = await findDelivery(deps, id, request);
+      const page = { limit: ALL_ATTEMPTS, cursor: null };
+      const attempts = await deps.attempts.search({ delivery_id: id }, page);
+      return { status: 200, body: { ...toDelivery(view), attempts: attempts.data } };
+    },
+  });
+}
+
+function attempts(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'get',
+    path: `${PATH}/attempts`,
+    operation_id: 'listDeliveryAttempts',
+    tag,
+    summary: 'List the attempts of a delivery, newest first',
+    access: 'read',
+    params: idParams,
+    query: pageQuery,
+    replies: { 200: { description: 'A page of them.', schema: attemptPageSchema } },
+    problems: [400, 404],
+    handler: async (request) => {
+      const { params, query } = request;
+      await findDelivery(deps, params.id, request);
+      return { status: 200, body: await deps.attempts.search({ delivery_id: params.id }, query) };
+    },
+  });
+}
+
+function payload(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'get',
+    path: `${PATH}/payload`,
+    operation_id: 'getPayload',
+    tag,
+    summary: 'Read the payload, byte for byte as it was received',
+    access: 'read',
+    params: idParams,
+    replies: {
+      200: { description: 'The bytes, with their own content type.', schema: null, content_type: '*/*' },
+    },
+    problems: [404],
+    handler: async (request) => {
+      const event = await findEvent(deps, request.params.id, request);
+      return {
+        status: 200,
+        // Somebody else's bytes: a browser must neither guess what they are nor run them.
+        headers: {
+          'content-type': event.content_type,
+          'x-content-type-options': 'nosniff',
+          'content-security-policy': "sandbox; default-src 'none'",
+        },
+        body: event.payload,
+      };
+    },
+  });
+}
+
+function retry(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'post',
+    path: `${PATH}/retry`,
+    operation_id: 'retryDelivery',
+    tag,
+    summary: 'Deliver the event again, now',
+    description:
+      'A new delivery with an id of its own and the same event id. An open dead letter of the first is marked as replayed.',
+    access: 'admin',
+    params: idParams,
+    replies: { 202: { description: 'Queued.', schema: replayedSchema } },
+    problems: [404, 409, 503],
+    handler: async (request) => ({
+      status: 202,
+      body: await retryDelivery(deps, request.params.id, request),
+    }),
+  });
+}
+
+function cancel(deps: SubscriptionsDeps): Route {
+  return route({
+    method: 'post',
+    path: `${PATH}/cancel`,
+    operation_id: 'cancelDelivery',
+    tag,
+    summary: 'Stop a delivery',
+    description: 'No further attempt is begun; one that is under way is finished and may still succeed.',
+    access: 'admin',
+    params: idParams,
+    replies: { 202: { description: 'Cancelled.', schema: deliverySchema } },
+    problems: [404, 409, 503],
+    handler: async (request) => ({
+      status: 202,
+      body: toDelivery(await cancelDelivery(deps, request.params.id, request)),
+    }),
+  });
+}
+
+export function deliveryRoutes(deps: SubscriptionsDeps): Route[] {
+  return [listOfSubscription, read, attempts, payload, retry, cancel].map((make) => make(deps));
+}

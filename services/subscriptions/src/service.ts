@@ -1,0 +1,59 @@
+import type { Route } from '@milena/http';
+import type { SubscriptionsDeps } from './deps.ts';
+import { createLiveTail } from './live-tail/live-tail.ts';
+import { createMaintenance } from './maintenance.ts';
+import { attemptRoutes } from './routes/attempts.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
+import { eventTypeRoutes } from './routes/event-types.ts';
+import { secretRoutes } from './routes/secret.ts';
+import { statsRoutes } from './routes/stats.ts';
+import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { testEventRoutes } from './routes/test-event.ts';
+
+export type { SubscriptionsConfig, SubscriptionsDeps } from './deps.ts';
+
+const MAX_LISTENERS = 100;
+
+export interface SubscriptionsHealth {
+  /** Clients of the live tail. */
+  listeners: number;
+  /** Why the last round of maintenance failed, or null. */
+  maintenance_error: string | null;
+}
+
+export interface SubscriptionsService {
+  /** For the API server. */
+  routes: Route[];
+  /** Begins the hourly maintenance; resolves after its first round. Never rejects: the API works without. */
+  start(): Promise<void>;
+  /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
+  stop(): Promise<void>;
+  health(): SubscriptionsHealth;
+}
+
+/** The management and query API, and the upkeep of the tables behind it. */
+export function createSubscriptionsService(deps: SubscriptionsDeps): SubscriptionsService {
+  const { attempts, clock, logger, config } = deps;
+  const maxListeners = config.maxListeners ?? MAX_LISTENERS;
+  const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
+  const maintenance = createMaintenance(deps);
+  return {
+    routes: [
+      ...subscriptionRoutes(deps),
+      ...secretRoutes(deps),
+      ...testEventRoutes(deps),
+      ...deliveryRoutes(deps),
+      ...attemptRoutes(deps, liveTail),
+      ...deadLetterRoutes(deps),
+      ...statsRoutes(deps),
+      ...eventTypeRoutes(deps),
+    ],
+    start: maintenance.start,
+    stop: async () => {
+      liveTail.close();
+      await maintenance.stop();
+    },
+    health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),
+  };
+}

@@ -1,0 +1,165 @@
+import { generateSecret, type Subscription } from '@milena/domain';
+import { HttpProblem, notFound } from '@milena/http';
+import type { Logger } from '@milena/runtime';
+import type { SecretChange, UpdateResult } from '@milena/stores';
+import type { z } from 'zod';
+import type { SubscriptionsDeps } from './deps.ts';
+import { expectedVersion, preconditionFailed, readIfMatch } from './etag.ts';
+import { findSubscription } from './find-subscription.ts';
+import { forget } from './forget.ts';
+import { mergePatch } from './merge-patch.ts';
+import {
+  checkInput,
+  invalidBody,
+  takeSecret,
+  type createBody,
+  type PatchBody,
+  type replaceBody,
+} from './subscription-body.ts';
+
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/** A subscription as stored, and its secret when this very write made one. */
+export interface Written {
+  subscription: Subscription;
+  secret: string | null;
+}
+
+/** How often a patch without If-Match is put on top of somebody else's change before it gives up. */
+const PATCH_TRIES = 5;
+
+function secretChange(secret: string | null | undefined): SecretChange {
+  if (secret === undefined) return { kind: 'keep' };
+  return secret === null ? { kind: 'remove' } : { kind: 'replace', secret };
+}
+
+function assertSameTenant(subscription: Subscription, tenantId: string | undefined): void {
+  if (tenantId === undefined || tenantId === subscription.tenant_id) return;
+  throw invalidBody([
+    { path: 'tenant_id', message: 'can not change; make a new subscription in the other tenant' },
+  ]);
+}
+
+/** @throws HttpProblem 404, 412 */
+function updated(result: UpdateResult): Subscription {
+  if (result.kind === 'missing') throw notFound('subscription');
+  if (result.kind === 'stale') throw preconditionFailed(result.subscription.version);
+  return result.subscription;
+}
+
+async function announce(
+  deps: SubscriptionsDeps,
+  subscription: Subscription,
+  event: string,
+  log: Logger,
+): Promise<void> {
+  await forget(deps.directory, subscription, log);
+  const { id, tenant_id, version } = subscription;
+  log.info({ event, subscription_id: id, tenant_id, version });
+}
+
+/** @throws HttpProblem 422 */
+export async function createSubscription(
+  deps: SubscriptionsDeps,
+  body: z.infer<typeof createBody>,
+  log: Logger,
+): Promise<Written> {
+  const { fields: input, secret, shown } = takeSecret(body);
+  checkInput(input, deps);
+  const subscription = await deps.subscriptions.insert(input, secret ?? null);
+  await announce(deps, subscription, 'subscription.created', log);
+  return { subscription, secret: shown };
+}
+
+/** @throws HttpProblem 400, 404, 412, 422 */
+export async function replaceSubscription(
+  deps: SubscriptionsDeps,
+  id: string,
+  body: z.infer<typeof replaceBody>,
+  headers: Headers,
+  log: Logger,
+): Promise<Written> {
+  const condition = readIfMatch(headers);
+  const before = await findSubscription(deps, id);
+  const expected = expectedVersion(condition, before.version);
+  const { fields, secret, shown } = takeSecret(body);
+  const { tenant_id, ...input } = fields;
+  assertSameTenant(before, tenant_id);
+  checkInput(input, deps);
+  const subscription = updated(await deps.subscriptions.update(id, input, secretChange(secret), expected));
+  await announce(deps, subscription, 'subscription.replaced', log);
+  return { subscription, secret: shown };
+}
+
+/**
+ * Maps are merged with what is stored, so the write demands the version that was read; without If-Match it is made anew
+ * on top of a change that came in between.
+ * @throws HttpProblem 400, 404, 409, 412, 422
+ */
+export async function patchSubscription(
+  deps: SubscriptionsDeps,
+  id: string,
+  body: PatchBody,
+  headers: Headers,
+  log: Logger,
+): Promise<Written> {
+  const condition = readIfMatch(headers);
+  const { fields: patch, secret, shown } = takeSecret(body);
+  for (let tries = 0; tries < PATCH_TRIES; tries += 1) {
+    const before = await findSubscription(deps, id);
+    const expected = expectedVersion(condition, before.version);
+    assertSameTenant(before, patch.tenant_id);
+    const changes = mergePatch(before, patch);
+    checkInput(changes, deps);
+    const result = await deps.subscriptions.update(id, changes, secretChange(secret), before.version);
+    if (result.kind === 'stale' && expected === null) continue;
+    const subscription = updated(result);
+    await announce(deps, subscription, 'subscription.patched', log);
+    return { subscription, secret: shown };
+  }
+  throw new HttpProblem(
+    409,
+    'conflict',
+    'Others keep changing this subscription at the same time; try again.',
+  );
+}
+
+/** @throws HttpProblem 400, 404, 412 */
+export async function deleteSubscription(
+  deps: SubscriptionsDeps,
+  id: string,
+  headers: Headers,
+  log: Logger,
+): Promise<void> {
+  const condition = readIfMatch(headers);
+  const before = await findSubscription(deps, id);
+  const expected = expectedVersion(condition, before.version);
+  const removed = updated(await deps.subscriptions.remove(id, expected));
+  await announce(deps, removed, 'subscription.deleted', log);
+}
+
+/**
+ * Makes a new secret; the one before stays valid for `graceS` seconds (0 = ends now). Without one before this is its
+ * first.
+ * @throws HttpProblem 400, 404, 412
+ */
+export async function rotateSecret(
+  deps: SubscriptionsDeps,
+  id: string,
+  graceS: number,
+  headers: Headers,
+  log: Logger,
+): Promise<{ subscription: Subscription; secret: string; previous_valid_until: number | null }> {
+  const condition = readIfMatch(headers);
+  const before = await findSubscription(deps, id);
+  const expected = expectedVersion(condition, before.version);
+  const secret = generateSecret();
+  const keepsOld = before.has_secret && graceS > 0;
+  const until = deps.clock.now() + graceS * 1000;
+  const change: SecretChange = keepsOld
+    ? { kind: 'rotate', secret, old_expires_at: until }
+    : { kind: 'replace', secret };
+  const subscription = updated(await deps.subscriptions.update(id, {}, change, expected));
+  await announce(deps, subscription, 'secret.rotated', log);
+  return { subscription, secret, previous_valid_until: keepsOld ? until : null };
+}
