@@ -30,7 +30,7 @@ export interface ApiServerOptions {
   /** Largest JSON body of routes that name no limit of their own, bytes; default 1 MiB. */
   maxPayload?: number;
   /** Further GET pages by path, open to everybody, for example `/`. */
-  extraPages?: Readonly<Record<string, { content_type: string; body: string | Buffer }>>;
+  extraPages?: Readonly<Record<string, { content_type: string; body: string | Buffer | (() => string) }>>;
 }
 
 export interface ApiServer {
@@ -93,7 +93,7 @@ function allPages(options: ApiServerOptions): Record<string, Page> {
   for (const [path, page] of Object.entries(options.extraPages ?? {})) {
     pages[path] = (ctx: Context) => {
       ctx.type = page.content_type;
-      ctx.body = page.body;
+      ctx.body = typeof page.body === 'function' ? page.body() : page.body;
     };
   }
   return pages;

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { ConfigError } from '@milena/runtime';
 import { HttpProblem } from './problem.ts';
 import type { Access, Principal } from './route.ts';
 
@@ -17,7 +18,7 @@ function sha256(text: string): Buffer {
 /**
  * The one key of the configuration, with every scope; an empty one means that everybody may do everything, under the
  * name `open`. Digests are compared, in constant time, so neither content nor length of the key can be timed.
- * @throws Error when the key is shorter than 16 characters
+ * @throws ConfigError when the key is shorter than 16 characters
  */
 export function createApiKeyAuthenticator(options: { apiKey: string }): Authenticate {
   const { apiKey } = options;
@@ -26,7 +27,9 @@ export function createApiKeyAuthenticator(options: { apiKey: string }): Authenti
     return () => Promise.resolve(open);
   }
   if (apiKey.length < SHORTEST_API_KEY) {
-    throw new Error(`API_KEY must have at least ${SHORTEST_API_KEY} characters, for example 32 random ones.`);
+    throw new ConfigError([
+      `API_KEY must have at least ${SHORTEST_API_KEY} characters, for example 32 random ones`,
+    ]);
   }
   const right = sha256(apiKey);
   const principal: Principal = { name: 'api-key', scopes: ALL_SCOPES, tenant_id: null };
@@ -41,13 +44,13 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** @throws Error when an API without a key would be reachable from other machines */
+/** @throws ConfigError when an API without a key would be reachable from other machines */
 export function assertSafeToListen(host: string, apiKey: string): void {
   if (apiKey !== '' || isLoopback(host)) return;
-  throw new Error(
+  throw new ConfigError([
     `HOST=${host} would open the API to other machines, and no API_KEY is set, so anybody there could use it. ` +
-      `Set API_KEY (at least ${SHORTEST_API_KEY} characters), or HOST=127.0.0.1.`,
-  );
+      `Set API_KEY (at least ${SHORTEST_API_KEY} characters), or HOST=127.0.0.1`,
+  ]);
 }
 
 /**

@@ -15,8 +15,13 @@ export type ConfigOf<S extends Settings> = {
   readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
 };
 
+/** The operator can put it right, and the message alone says how: shown without a stack. */
+export class OperatorError extends Error {
+  override name = 'OperatorError';
+}
+
 /** Everything that is wrong with the environment, at once. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override name = 'ConfigError';
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -53,7 +58,7 @@ export function readConfig<S extends Settings>(
   return values as ConfigOf<S>;
 }
 
-/** The configuration as it may be shown: secrets masked, and only what differs from the fallback when `changedOnly`. */
+/** What the environment sets of the configuration, as it may be shown: secrets masked. */
 export function describeConfig(
   env: Readonly<Record<string, string | undefined>>,
   settings: Settings,

@@ -4,13 +4,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const SIZE_BUCKETS = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000];
 
-/**
- * The one catalogue of metrics: nothing else in the project makes an instrument. Labels are small closed sets; an id or
- * a URL never is one.
- */
-export function createMetrics(options: { process?: boolean } = {}) {
-  const registry = new Registry();
-  if (options.process) collectDefaultMetrics({ register: registry });
+/** Makers of instruments: the project's prefix, one registry. */
+function createInstruments(registry: Registry) {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter<L>({ name: `milena_${name}`, help, labelNames: [...labelNames], registers });
@@ -22,6 +17,17 @@ export function createMetrics(options: { process?: boolean } = {}) {
     buckets: number[],
     labelNames: readonly L[] = [],
   ) => new Histogram<L>({ name: `milena_${name}`, help, buckets, labelNames: [...labelNames], registers });
+  return { counter, gauge, histogram };
+}
+
+/**
+ * The one catalogue of metrics: nothing else in the project makes an instrument. Labels are small closed sets; an id or
+ * a URL never is one.
+ */
+export function createMetrics(options: { process?: boolean } = {}) {
+  const registry = new Registry();
+  if (options.process) collectDefaultMetrics({ register: registry });
+  const { counter, gauge, histogram } = createInstruments(registry);
 
   return {
     registry,

@@ -76,6 +76,6 @@ function withTimeout(clock: Clock, timeoutMs: number, work: Promise<void>): Prom
     const cancel = clock.after(timeoutMs, () => {
       reject(new Error(`no answer within ${timeoutMs} ms`));
     });
-    work.then(resolve, reject).finally(cancel);
+    void work.then(resolve, reject).finally(cancel);
   });
 }
