@@ -1,2 +1,3 @@
+export * from './openapi.ts';
 export {};
 export * from './all-in-one.ts';
