@@ -44,13 +44,22 @@ export function toProblem(error: unknown): HttpProblem {
   return new HttpProblem(500, 'internal', 'Something went wrong here; the request id finds it in the log.');
 }
 
-/** The problem as it goes over the wire. */
-export function problemReply(problem: HttpProblem, requestId: string): RouteReply {
-  const body: z.infer<typeof problemSchema> = {
+/** The members that RFC 9457 defines; also how the refusal of one item among many is told. */
+export function problemDetails(
+  problem: HttpProblem,
+): Pick<z.infer<typeof problemSchema>, 'type' | 'title' | 'status' | 'detail'> {
+  return {
     type: `urn:milena:problem:${problem.slug}`,
     title: STATUS_CODES[problem.status] ?? 'Error',
     status: problem.status,
     detail: problem.detail,
+  };
+}
+
+/** The problem as it goes over the wire. */
+export function problemReply(problem: HttpProblem, requestId: string): RouteReply {
+  const body: z.infer<typeof problemSchema> = {
+    ...problemDetails(problem),
     ...(problem.errors.length > 0 && { errors: [...problem.errors] }),
     request_id: requestId,
   };

@@ -1,0 +1,150 @@
+import type { LiveSubscription } from '@milena/domain';
+import { HttpProblem, problemDetails, route, type Route, type RouteRequest } from '@milena/http';
+import { z } from 'zod';
+import { weightOf } from '../append-batcher.ts';
+import { MAX_BATCH_ITEMS, readBatch, type BatchItem } from '../batch-request.ts';
+import { asRefusal, countRefusals } from '../refusals.ts';
+import { tenantOf, traceparentOf } from '../request-headers.ts';
+import { JSON_TYPES, type RouteDeps } from './deps.ts';
+import { acceptedEventSchema } from './post-event.ts';
+
+const querySchema = z.object({ tenant_id: z.string().optional() });
+type Request = RouteRequest<undefined, z.infer<typeof querySchema>, Buffer>;
+
+/** Parsing holds the event loop for about 10 ms per MiB, so a body is kept well below what 1,000 largest events would make. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** Room around a single largest payload. */
+const ENVELOPE_BYTES = 64 * 1024;
+/** What one batch has on its way to the log at a time: an eighth of what may wait there in all. */
+const MAX_SLICE_BYTES = 8 * 1024 * 1024;
+
+const itemErrorSchema = z
+  .object({
+    error: z.object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string() }),
+  })
+  .meta({ id: 'RefusedEvent', description: 'This event was not accepted; the others are not affected.' });
+const replySchema = z.object({ results: z.array(z.union([acceptedEventSchema, itemErrorSchema])) });
+type ItemResult = z.infer<typeof replySchema>['results'][number];
+
+interface AddressedItem extends BatchItem {
+  tenant_id: string;
+  subscriptions: readonly LiveSubscription[];
+}
+
+async function address(
+  deps: RouteDeps,
+  items: readonly BatchItem[],
+  fallback: string,
+): Promise<AddressedItem[]> {
+  const tenants = new Map<string, readonly LiveSubscription[]>();
+  for (const item of items) tenants.set(item.tenant_id ?? fallback, []);
+  await Promise.all(
+    [...tenants.keys()].map(async (tenant) => tenants.set(tenant, await deps.directory.ofTenant(tenant))),
+  );
+  return items.map((item) => {
+    const tenant_id = item.tenant_id ?? fallback;
+    return { ...item, tenant_id, subscriptions: tenants.get(tenant_id) ?? [] };
+  });
+}
+
+/** Cuts a batch into pieces that fit into the append backlog together with other requests. */
+function* slices(items: readonly AddressedItem[]): Generator<AddressedItem[]> {
+  let slice: AddressedItem[] = [];
+  let weight = 0;
+  for (const item of items) {
+    slice.push(item);
+    weight += weightOf(item.payload.length, Math.max(1, item.subscriptions.length));
+    if (weight < MAX_SLICE_BYTES) continue;
+    yield slice;
+    slice = [];
+    weight = 0;
+  }
+  if (slice.length > 0) yield slice;
+}
+
+/** The events of one slice, in order: each is accepted, or refused by itself. */
+function takeSlice(
+  deps: RouteDeps,
+  slice: readonly AddressedItem[],
+  traceparent: string | null,
+): Promise<(ItemResult | HttpProblem)[]> {
+  return Promise.all(
+    slice.map(async (item) => {
+      try {
+        const accepted = await deps.acceptEvent({
+          ...item,
+          content_type: 'application/json',
+          traceparent,
+          addressed_to: null,
+        });
+        return accepted.answer;
+      } catch (error) {
+        const refusal = asRefusal(error);
+        if (refusal instanceof HttpProblem) return refusal;
+        throw error;
+      }
+    }),
+  );
+}
+
+/** True when going on makes no sense: what failed this event fails the next one too. */
+function isOutage(result: ItemResult | HttpProblem): result is HttpProblem {
+  return result instanceof HttpProblem && result.slug === 'unavailable';
+}
+
+async function takeBatch(deps: RouteDeps, request: Request) {
+  const fallback = tenantOf(request.headers, request.query);
+  const traceparent = traceparentOf(request.headers);
+  const items = await address(deps, readBatch(request.body, deps.maxPayloadBytes), fallback);
+  const results: (ItemResult | HttpProblem)[] = [];
+  for (const slice of slices(items)) {
+    const outage = results.find(isOutage);
+    // The rest would wait for the same and fail: it is refused without being tried.
+    if (outage) results.push(...slice.map(() => outage));
+    else results.push(...(await takeSlice(deps, slice, traceparent)));
+  }
+  const outage = results.find(isOutage);
+  if (outage && results.every(isOutage)) throw outage;
+  const body: z.infer<typeof replySchema> = { results: [] };
+  for (const result of results) {
+    const refused = result instanceof HttpProblem;
+    if (refused) deps.metrics.ingestRefused.inc({ reason: result.slug });
+    body.results.push(refused ? { error: problemDetails(result) } : result);
+  }
+  return { status: 202, body };
+}
+
+/** `POST /api/v1/events/batch`: many events at once, each like one of `POST /api/v1/events`. */
+export function postBatch(deps: RouteDeps): Route {
+  return route({
+    method: 'post',
+    path: '/api/v1/events/batch',
+    operation_id: 'publishEvents',
+    tag: 'Ingest',
+    summary: `Publish up to ${MAX_BATCH_ITEMS} events`,
+    description:
+      'The body is checked as a whole: one malformed event and none is accepted. After that each event stands for itself: its result is what it was accepted as, or an error (its idempotency key was used with another event; the log could not take it). 503 means that none was accepted.',
+    access: 'ingest',
+    query: querySchema,
+    headers: {
+      'X-Tenant-Id': {
+        description:
+          'Tenant of the events that name none. Also as the query parameter tenant_id; `default` when absent.',
+        example: 'default',
+      },
+      traceparent: { description: 'W3C trace context; sent on with every attempt.' },
+    },
+    body: {
+      kind: 'raw',
+      content_types: JSON_TYPES,
+      limit: Math.max(MAX_BODY_BYTES, deps.maxPayloadBytes + ENVELOPE_BYTES),
+      description: `A JSON array of 1 to ${MAX_BATCH_ITEMS} events \`{tenant_id?, event_type, payload, idempotency_key?}\`. Each payload is any JSON value of at most MAX_PAYLOAD_BYTES and keeps its own text, byte for byte.`,
+      example: [
+        { event_type: 'order.created', payload: { order: 4711 }, idempotency_key: 'order-4711-created' },
+      ],
+    },
+    replies: { 202: { description: 'One result per event, in order.', schema: replySchema } },
+    problems: [400, 401, 403, 413, 415, 422, 503],
+    handler: countRefusals(deps.metrics, (request: Request) => takeBatch(deps, request)),
+  });
+}
