@@ -1,3 +1,3 @@
 export * from './openapi.ts';
-export {};
 export * from './all-in-one.ts';
+export * from './postgres.ts';

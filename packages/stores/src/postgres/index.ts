@@ -1,0 +1,11 @@
+export { createCancellationStore } from './cancel-delivery.ts';
+export { openPostgres, type Postgres } from './client.ts';
+export { createDeadLetterStore } from './dead-letters/index.ts';
+export { createIdempotencyStore } from './idempotency/index.ts';
+export { migrate } from './migrate.ts';
+export { createSecretBox, SecretBoxError, type SecretBox } from './secret-box.ts';
+export {
+  createLiveSubscriptionStore,
+  createSubscriptionHealthStore,
+  createSubscriptionStore,
+} from './subscriptions/index.ts';

@@ -1,0 +1,13 @@
+import { apiKeys } from './002-api-keys.ts';
+import { deadLetters } from './004-dead-letters.ts';
+import { idempotencyKeys } from './003-idempotency-keys.ts';
+import { subscriptions } from './001-subscriptions.ts';
+
+/** One step of the schema. Once released it is never changed; the next step corrects it. */
+export interface NamedMigration {
+  name: string;
+  sql: string;
+}
+
+/** In the order in which they run. Forward only. */
+export const MIGRATIONS: readonly NamedMigration[] = [subscriptions, apiKeys, idempotencyKeys, deadLetters];

@@ -1,0 +1,17 @@
+import type { UpdateResult } from '../../ports.ts';
+import type { Postgres } from '../client.ts';
+import { lockSubscription } from './lock.ts';
+
+/** `updated` carries the subscription as it was. Secrets and health go with it. */
+export async function removeSubscription(
+  pg: Postgres,
+  id: string,
+  expectedVersion: number | null,
+): Promise<UpdateResult> {
+  return pg.transaction(async (tx) => {
+    const locked = await lockSubscription(tx, id, expectedVersion);
+    if (locked.kind !== 'current') return locked;
+    await tx.query('DELETE FROM subscriptions WHERE id = $1', [id]);
+    return { kind: 'updated', subscription: locked.subscription };
+  });
+}
