@@ -83,6 +83,8 @@ export function createReceivedStore(keep: number): ReceivedStore {
   let ids = 0;
   let truncated = false;
 
+  const newest = (): Capture[] => captures.slice(Math.max(0, captures.length - keep));
+
   function countOne({ url, headers }: Capture): void {
     requests += 1;
     const path = pathOf(url);
@@ -111,10 +113,10 @@ export function createReceivedStore(keep: number): ReceivedStore {
       countOne(capture);
       captures.push(capture);
       // Cut in blocks: moving the array for every request would cost more than the request.
-      if (captures.length >= keep * 2) captures = captures.slice(-keep);
+      if (captures.length >= keep * 2) captures = newest();
     },
     list: (path, limit) => {
-      const kept = keep === 0 ? [] : captures.slice(-keep).reverse();
+      const kept = newest().reverse();
       const wanted = path === null ? kept : kept.filter(({ url }) => pathOf(url) === path);
       return wanted.slice(0, limit).map(decode);
     },

@@ -24,6 +24,17 @@ function matches(address: Address, [network, bits]: Range): boolean {
   return address.kind() === network.kind() && address.match(network, bits);
 }
 
+/** @param text an IP address as `isIP` has it */
+function parseAddress(text: string): Address {
+  if (isIP(text) === 4) return ipaddr.IPv4.parse(text);
+  // ipaddr.js reads ::1.2.3.4 as ::ffff:1.2.3.4, which is another address; in hexadecimal there is one way to read it.
+  const hex = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)/, (_all, ...parts: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+  return ipaddr.IPv6.parse(hex);
+}
+
 const compile = ({ cidr, what }: { cidr: string; what: string }) => ({
   cidr,
   what,
@@ -45,8 +56,10 @@ function parseAllowed(entry: string): Range {
       `ALLOWED_PRIVATE_TARGETS: "${entry}" is no CIDR; write a range like 10.0.0.0/8 or fd00::/8, one address like 10.1.2.3/32`,
     );
   }
-  const range: Range = [ipaddr.parse(address), Number(bits)];
-  const network = ipaddr[maxBits === 128 ? 'IPv6' : 'IPv4'].networkAddressFromCIDR(entry).toString();
+  const range: Range = [parseAddress(address), Number(bits)];
+  const network = ipaddr[maxBits === 128 ? 'IPv6' : 'IPv4']
+    .networkAddressFromCIDR(`${range[0].toString()}/${bits}`)
+    .toString();
   if (network !== range[0].toString()) {
     throw new Error(
       `ALLOWED_PRIVATE_TARGETS: "${entry}" has bits set after the prefix; write ${network}/${bits} for the whole range, or ${address}/${maxBits} for this address`,
@@ -98,7 +111,7 @@ export function createSsrfGuard(options: { allowedPrivate: readonly string[] }):
 
   function addressAllowed(ip: string): Verdict {
     if (isIP(ip) === 0) return { ok: false, reason: `"${ip}" is no IP address` };
-    return judge(ipaddr.parse(ip));
+    return judge(parseAddress(ip));
   }
 
   function checkUrl(text: string): Verdict {
