@@ -1,0 +1,80 @@
+import type { Clock, Logger } from '@milena/runtime';
+import type { ConsumeOptions, GroupLag } from '../message-log.ts';
+import { createConsumer, type LmdbConsumer } from './consumer.ts';
+import { createGroup, type Group } from './group.ts';
+import type { Marks } from './layout.ts';
+import type { Storage } from './storage.ts';
+import type { TopicPartition } from './topic-partition.ts';
+import type { Topics } from './topics.ts';
+
+/** Every consumer of this log, by group. */
+export interface Consumers {
+  /** @throws Error for an unknown topic, or topics that differ from those of the group's other members */
+  join(options: ConsumeOptions): LmdbConsumer;
+  wake(partitions: ReadonlySet<TopicPartition>): void;
+  lag(group: string, topics: readonly string[]): GroupLag[];
+  stop(): Promise<void>;
+}
+
+export function createConsumers(deps: {
+  storage: Storage;
+  clock: Clock;
+  logger?: Logger | undefined;
+  topics: Topics;
+  partitions: number;
+  marks: Marks;
+  window: { maxRecords: number; maxBytes: number };
+  committed(group: string, partition: TopicPartition): void;
+  flush(): Promise<void>;
+}): Consumers {
+  const { topics, marks } = deps;
+  const groups = new Map<string, Group>();
+  const consumers = new Set<LmdbConsumer>();
+
+  const groupOf = (name: string): Group => {
+    const known = groups.get(name);
+    if (known !== undefined) return known;
+    const ofGroup = marks.get(name) ?? new Map<string, number[]>();
+    marks.set(name, ofGroup);
+    const group = createGroup({
+      name,
+      partitions: deps.partitions,
+      marks: ofGroup,
+      onCommit: (partition) => {
+        deps.committed(name, partition);
+      },
+    });
+    groups.set(name, group);
+    return group;
+  };
+
+  return {
+    join: (options) => {
+      const wanted = options.topics.map((topic) => topics.of(topic));
+      const consumer = createConsumer({
+        ...deps,
+        options,
+        group: groupOf(options.group),
+        partitionsOf: (n) => wanted.flatMap((ofTopic) => ofTopic[n] ?? []),
+        onStopped: (stopped) => {
+          consumers.delete(stopped);
+        },
+      });
+      consumers.add(consumer);
+      return consumer;
+    },
+    wake: (partitions) => {
+      for (const consumer of consumers) consumer.wake(partitions);
+    },
+    lag: (name, names) => {
+      const group = groupOf(name);
+      return names.map((topic) => {
+        const behind = topics.of(topic).map((partition) => partition.next - group.mark(partition));
+        return { topic, records: behind.reduce((sum, records) => sum + records, 0) };
+      });
+    },
+    stop: async () => {
+      await Promise.all([...consumers].map((consumer) => consumer.stop()));
+    },
+  };
+}

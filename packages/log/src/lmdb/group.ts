@@ -1,0 +1,82 @@
+import { assignPartitions } from '../assignment.ts';
+import type { TopicPartition } from './topic-partition.ts';
+
+/** A consumer as its group sees it. */
+export interface Member {
+  /** These partitions are its own from now on, starting at the commit marks. */
+  gain(partitions: readonly number[]): void;
+  /** These are not its own any more. Returns after the consumer has been told. */
+  lose(partitions: readonly number[]): void;
+}
+
+/** The consumers of one group name in this process, and how far the group has come in every topic-partition. */
+export interface Group {
+  readonly name: string;
+  join(member: Member, topics: readonly string[]): void;
+  /** Its partitions go to the members that are left. */
+  leave(member: Member): void;
+  /** Offset of the next record to consume. */
+  mark(partition: TopicPartition): number;
+  commit(partition: TopicPartition, mark: number): void;
+}
+
+export function createGroup(options: {
+  name: string;
+  partitions: number;
+  /** Marks by topic, as stored; grows with the topics that are consumed. */
+  marks: Map<string, number[]>;
+  onCommit(partition: TopicPartition): void;
+}): Group {
+  const { marks } = options;
+  const members: Member[] = [];
+  let topicsOfMembers = '';
+  let owners: (Member | null)[] = Array.from({ length: options.partitions }, () => null);
+
+  const rebalance = (): void => {
+    const before = owners;
+    owners = assignPartitions(before, members);
+    const changed = (member: Member, from: typeof owners, to: typeof owners): number[] =>
+      [...owners.keys()].filter((n) => from[n] === member && to[n] !== member);
+    // Everyone lets go before anyone takes over: no partition has two owners, not even for a moment.
+    for (const member of members) {
+      const lost = changed(member, before, owners);
+      if (lost.length > 0) member.lose(lost);
+    }
+    for (const member of members) {
+      const gained = changed(member, owners, before);
+      if (gained.length > 0) member.gain(gained);
+    }
+  };
+
+  return {
+    name: options.name,
+    join: (member, topics) => {
+      const wanted = [...topics].sort().join(', ');
+      if (members.length === 0) topicsOfMembers = wanted;
+      else if (wanted !== topicsOfMembers) {
+        throw new Error(
+          `group ${options.name} consumes [${topicsOfMembers}]; a member with other topics can't join`,
+        );
+      }
+      members.push(member);
+      rebalance();
+    },
+    leave: (member) => {
+      const at = members.indexOf(member);
+      if (at < 0) return;
+      members.splice(at, 1);
+      rebalance();
+    },
+    mark: ({ topic, partition, first }) => Math.max(marks.get(topic)?.[partition] ?? 0, first),
+    commit: (partition, mark) => {
+      let ofTopic = marks.get(partition.topic);
+      if (ofTopic === undefined) {
+        ofTopic = Array.from({ length: options.partitions }, () => 0);
+        marks.set(partition.topic, ofTopic);
+      }
+      if (mark <= (ofTopic[partition.partition] ?? 0)) return;
+      ofTopic[partition.partition] = mark;
+      options.onCommit(partition);
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { Logger } from '@milena/runtime';
+import type { TopicSpec } from '../topics.ts';
+import { offsetOf, recordKey } from './record-codec.ts';
+import type { Storage } from './storage.ts';
+
+/**
+ * Keys: topic ids start at 1; what begins with id 0 is about the log itself: `layout` (version, partition count, topic
+ * ids as JSON) and one entry of commit marks per group and topic.
+ */
+const META = Buffer.from([0, 0]);
+const LAYOUT_KEY = Buffer.concat([META, Buffer.from('layout')]);
+const MARKS_PREFIX = Buffer.concat([META, Buffer.from('marks\0')]);
+const MARKS_END = Buffer.concat([META, Buffer.from('marks\x01')]);
+const MARK_BYTES = 8;
+const LAYOUT_VERSION = 1;
+
+export interface Layout {
+  version: number;
+  partitions: number;
+  /** Id by topic name; ids are never given out twice. */
+  topicIds: Record<string, number>;
+}
+
+/** Next offset to consume, by group, topic and partition. */
+export type Marks = Map<string, Map<string, number[]>>;
+
+/** End of a partition's key range: no offset is that large. */
+const LAST_OFFSET = 2 ** 48 - 1;
+
+export function partitionRange(topicId: number, partition: number): { start: Buffer; end: Buffer } {
+  return { start: recordKey(topicId, partition, 0), end: recordKey(topicId, partition, LAST_OFFSET) };
+}
+
+/**
+ * Reads the layout of a directory, or makes it; adds topics that are new.
+ * @throws Error when the directory was made with another partition count
+ */
+export async function openLayout(
+  storage: Storage,
+  options: { path: string; topics: readonly TopicSpec[]; partitions: number; logger?: Logger | undefined },
+): Promise<Layout> {
+  const { path, topics, partitions, logger } = options;
+  const stored = storage.get(LAYOUT_KEY);
+  const layout: Layout =
+    stored === undefined
+      ? { version: LAYOUT_VERSION, partitions, topicIds: {} }
+      : (JSON.parse(stored.toString('utf8')) as Layout);
+  if (layout.version !== LAYOUT_VERSION) {
+    throw new Error(`The log in ${path} has layout ${layout.version}; this build reads ${LAYOUT_VERSION}.`);
+  }
+  if (layout.partitions !== partitions) {
+    throw new Error(
+      `The log in ${path} was made with ${layout.partitions} partitions, but ${partitions} are configured. ` +
+        `A key's partition follows from that number, so it can't change under existing records: start with ` +
+        `${layout.partitions} partitions, or use an empty directory once the old log is drained.`,
+    );
+  }
+  const missing = topics.filter((topic) => layout.topicIds[topic.name] === undefined);
+  if (stored === undefined || missing.length > 0) {
+    let highest = Math.max(0, ...Object.values(layout.topicIds));
+    for (const topic of missing) layout.topicIds[topic.name] = highest += 1;
+    await storage.commit((batch) => {
+      batch.put(LAYOUT_KEY, Buffer.from(JSON.stringify(layout)));
+    });
+  }
+  warnOfOrphans(storage, layout, topics, logger);
+  return layout;
+}
+
+/** A topic that fell out of the table (changed RETRY_DELAYS) keeps its records; nobody consumes them until it is back. */
+function warnOfOrphans(
+  storage: Storage,
+  layout: Layout,
+  topics: readonly TopicSpec[],
+  logger: Logger | undefined,
+): void {
+  const known = new Set(topics.map((topic) => topic.name));
+  for (const [topic, id] of Object.entries(layout.topicIds)) {
+    if (known.has(topic)) continue;
+    const records = storage.count(recordKey(id, 0, 0), recordKey(id + 1, 0, 0));
+    if (records === 0) continue;
+    logger?.warn(
+      { event: 'log.topic_orphaned', topic, records },
+      'a topic is no longer configured but still holds records; they stay until it is configured again',
+    );
+  }
+}
+
+/** Offset that the next record gets if no commit mark is higher. */
+export function nextOffset(storage: Storage, topicId: number, partition: number): number {
+  const { start, end } = partitionRange(topicId, partition);
+  const last = storage.lastKey(start, end);
+  return last === undefined ? 0 : offsetOf(last) + 1;
+}
+
+/** Offset of the oldest record, or undefined when the partition is empty. */
+export function firstOffset(storage: Storage, topicId: number, partition: number): number | undefined {
+  const { start, end } = partitionRange(topicId, partition);
+  for (const { key } of storage.range(start, end, 1)) return offsetOf(key);
+  return undefined;
+}
+
+export function marksEntry(
+  group: string,
+  topic: string,
+  marks: readonly number[],
+): { key: Buffer; value: Buffer } {
+  const value = Buffer.allocUnsafe(marks.length * MARK_BYTES);
+  marks.forEach((mark, partition) => value.writeDoubleBE(mark, partition * MARK_BYTES));
+  return { key: Buffer.concat([MARKS_PREFIX, Buffer.from(`${group}\0${topic}`)]), value };
+}
+
+export function readMarks(storage: Storage): Marks {
+  const marks: Marks = new Map();
+  for (const { key, value } of storage.range(MARKS_PREFIX, MARKS_END, Number.MAX_SAFE_INTEGER)) {
+    const [group = '', topic = ''] = key.subarray(MARKS_PREFIX.length).toString('utf8').split('\0');
+    const ofGroup = marks.get(group) ?? new Map<string, number[]>();
+    marks.set(group, ofGroup);
+    ofGroup.set(
+      topic,
+      Array.from({ length: value.length / MARK_BYTES }, (_, partition) =>
+        value.readDoubleBE(partition * MARK_BYTES),
+      ),
+    );
+  }
+  return marks;
+}
