@@ -1,0 +1,2 @@
+export { createLocalInvalidationBus, type InvalidationBus } from './invalidation-bus.ts';
+export { createSubscriptionDirectory } from './subscription-directory.ts';
