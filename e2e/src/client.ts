@@ -19,19 +19,19 @@ export interface Client {
 /** A client that holds every reply against the OpenAPI document of the server it talks to. */
 export async function createClient(api: string): Promise<Client> {
   const document = (await (await fetch(`${api}/openapi.json`)).json()) as object;
-  const checker: ContractChecker = createContractChecker(document);
+  const check: ContractChecker = createContractChecker(document);
 
   const call = async (method: string, path: string, init: RequestInit): Promise<Reply> => {
     const response = await fetch(`${api}${path}`, { method, redirect: 'manual', ...init });
     const bytes = Buffer.from(await response.arrayBuffer());
     const type = response.headers.get('content-type') ?? '';
     const json: unknown = type.includes('json') && bytes.length > 0 ? JSON.parse(bytes.toString()) : null;
-    checker.check({
+    check({
       method,
       path,
       status: response.status,
       headers: Object.fromEntries(response.headers),
-      body: bytes,
+      body: json ?? bytes,
     });
     return { status: response.status, headers: response.headers, bytes, json };
   };

@@ -1,0 +1,101 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createDemoReceiver } from '@milena/demo-receiver';
+import { createSsrfGuard } from '@milena/egress';
+import { assertSafeToListen, createApiKeyAuthenticator } from '@milena/http';
+import {
+  createAdminServer,
+  createLogger,
+  createMetrics,
+  createReadiness,
+  systemClock,
+  type ConfigOf,
+  type ProcessPart,
+  type ProcessPlan,
+} from '@milena/runtime';
+import { version } from '../package.json';
+import { createApiPart } from './api-part.ts';
+import type { ALL_IN_ONE_SETTINGS } from './config.ts';
+import { openDataDir } from './data-dir.ts';
+import { startMessage, type Endpoints } from './home.ts';
+import { listening } from './listening.ts';
+import { createServicesPart, DEPENDENCIES } from './services-part.ts';
+
+export type AllInOneConfig = ConfigOf<typeof ALL_IN_ONE_SETTINGS>;
+
+/**
+ * The four services in this process over embedded parts, as a list of parts to start in order.
+ * @throws ConfigError, DataDirInUseError
+ */
+export function planAllInOne(config: AllInOneConfig, print: (text: string) => void): ProcessPlan {
+  assertSafeToListen(config.HOST, config.API_KEY);
+  const authenticate = createApiKeyAuthenticator({ apiKey: config.API_KEY });
+  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  const base = {
+    config,
+    version,
+    clock: systemClock,
+    logger: createLogger({ service: 'all-in-one', level: config.LOG_LEVEL }),
+    metrics: createMetrics({ process: true }),
+  };
+  const dataDir = openDataDir(config.DATA_DIR);
+  const endpoints: Endpoints = { pid: process.pid, api: '', docs: '', admin: '', demo_receiver: '' };
+
+  const services = createServicesPart({ ...base, guard, dataDir });
+  const readiness = createReadiness(
+    DEPENDENCIES.map((name) => ({ name, required: true, check: () => services.check(name) })),
+  );
+  const demo = createDemoReceiver({ ...base, host: config.HOST, port: config.DEMO_RECEIVER_PORT });
+  const admin = createAdminServer({ ...base, host: config.HOST, port: config.ADMIN_PORT, readiness });
+
+  const parts: ProcessPart[] = [
+    {
+      name: 'data directory',
+      start: () => Promise.resolve(),
+      stop: () => {
+        dataDir.release();
+        return Promise.resolve();
+      },
+    },
+    {
+      name: 'demo receiver',
+      start: async () => {
+        endpoints.demo_receiver = (await listening('DEMO_RECEIVER_PORT', demo.start())).url;
+      },
+      stop: () => demo.stop(),
+    },
+    {
+      name: 'admin server',
+      start: async () => {
+        endpoints.admin = (await listening('ADMIN_PORT', admin.start())).url;
+      },
+      stop: () => admin.stop(),
+    },
+    services,
+    createApiPart({ ...base, authenticate, readiness, services, endpoints }),
+  ];
+  return {
+    logger: base.logger,
+    parts,
+    drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+    readiness,
+    onStarted: () => {
+      writeFileSync(path.join(dataDir.path, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+      print(startMessage(endpoints, notesOn(config, dataDir.path), config.API_KEY !== ''));
+    },
+  };
+}
+
+/** What one should know about this configuration, a line each. */
+function notesOn(config: AllInOneConfig, dataPath: string): string[] {
+  const allowed = config.ALLOWED_PRIVATE_TARGETS.join(', ');
+  return [
+    `Data is kept in ${dataPath}.`,
+    allowed === ''
+      ? 'Targets in private, loopback and link-local ranges are refused.'
+      : `Targets in ${allowed} are allowed (ALLOWED_PRIVATE_TARGETS); other private ranges are refused.`,
+    config.API_KEY === ''
+      ? 'No API_KEY is set: the API is open, on loopback only.'
+      : 'Calls need the key in API_KEY.',
+  ];
+}
