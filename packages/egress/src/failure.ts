@@ -1,4 +1,5 @@
 import type { ErrorKind } from '@milena/domain';
+import { errors } from 'undici';
 
 /** Why an attempt came to nothing: the endpoint's failure, as a value that can travel through the client's errors. */
 export class PostFailure extends Error {
@@ -19,30 +20,35 @@ export function codeOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
+/** What the parser objects to, for example "Invalid character in chunk size"; null when it was not the parser. */
+function parserReason(error: Error): string | null {
+  if (error instanceof errors.HTTPParserError) return /\((.+)\)$/.exec(error.message)?.[1] ?? 'not parsable';
+  if (error instanceof errors.HeadersOverflowError) return 'headers larger than 16 KiB';
+  // undici reports an unasked-for 100 or 101 as a socket error with these messages.
+  if (error.message === 'bad response') return 'a status nobody asked for';
+  if (error.message === 'bad upgrade') return 'an upgrade nobody asked for';
+  return null;
+}
+
 /**
  * What an error of the HTTP client means once the request was on its way.
  *
- * A reply cut short shows as a length mismatch or as an unexpected end: once the headers are there that is the other
+ * A reply cut short can show as a length mismatch or as an unexpected end: once the headers are there that is the other
  * side closing early, before them it is no valid HTTP.
  */
 export function classifyExchangeError(error: Error, headersReceived: boolean): PostFailure {
   if (error instanceof PostFailure) return error;
-  const code = codeOf(error);
-  const cutShort = code === 'HPE_INVALID_EOF_STATE' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
-  if (headersReceived && cutShort) {
+  const reason = parserReason(error);
+  const mismatch = error instanceof errors.ResponseContentLengthMismatchError;
+  if (headersReceived && (mismatch || reason === 'Invalid EOF state')) {
     return new PostFailure('reset', 'The connection was closed before the response was complete.');
   }
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new PostFailure('invalid_response', 'The response headers are larger than 16 KiB.');
-  }
-  // undici reports an unasked-for 100 or 101 as a socket error whose message begins with "bad".
-  if (
-    code.startsWith('HPE_') ||
-    cutShort ||
-    (code === 'UND_ERR_SOCKET' && error.message.startsWith('bad '))
-  ) {
-    return new PostFailure('invalid_response', `The response is not valid HTTP/1.1 (${code}).`);
+  if (reason !== null || mismatch) {
+    return new PostFailure(
+      'invalid_response',
+      `The response is not valid HTTP/1.1: ${reason ?? 'its lengths differ'}.`,
+    );
   }
   const when = headersReceived ? 'before the response was complete' : 'before a response came';
-  return new PostFailure('reset', `The connection was closed ${when} (${code}).`);
+  return new PostFailure('reset', `The connection was closed ${when} (${codeOf(error)}).`);
 }
