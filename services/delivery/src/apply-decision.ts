@@ -1,0 +1,156 @@
+import type { Decision, Delivery, LiveSubscription, PostResult, RetryRoute } from '@milena/domain';
+import type { ConsumedRecord, LogRecord, MessageLog } from '@milena/log';
+import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { HealthTracker } from './health-tracker.ts';
+import type { DeferReason, Turn } from './lane.ts';
+import type { Outage } from './outage.ts';
+import {
+  attemptRecord,
+  attemptRow,
+  recordsAfterAttempt,
+  recordsOfDeferral,
+  recordsOfEnding,
+} from './records.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface ApplyDeps {
+  log: Pick<MessageLog, 'append'>;
+  outage: Outage;
+  health: HealthTracker;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  worker: string;
+}
+
+/** A record in hand. */
+export interface Held {
+  record: ConsumedRecord;
+  delivery: Delivery;
+  tenure: Tenure;
+}
+
+export interface AttemptMade {
+  live: LiveSubscription;
+  turn: Turn;
+  result: PostResult;
+  decision: Decision;
+}
+
+/**
+ * Carries decisions out: appends what follows and acks only once that is durable. While the log is away it waits and
+ * appends the same records again, ids included, so a POST is never repeated for want of an append.
+ */
+export interface Apply {
+  ended(held: Held, what: 'cancelled' | 'expired', why: string): Promise<void>;
+  putOff(held: Held, route: RetryRoute, reason: DeferReason): Promise<void>;
+  attempted(held: Held, made: AttemptMade): Promise<void>;
+  /** Gives up waiting for the log: what is not appended by now stays unacked. */
+  abandon(): void;
+}
+
+export function createApply(deps: ApplyDeps): Apply {
+  const { log, outage, clock, metrics } = deps;
+  let abandoned = false;
+
+  async function settle({ record, tenure }: Held, records: readonly LogRecord[]): Promise<boolean> {
+    for (let tries = 0; ; tries += 1) {
+      if (abandoned) return false;
+      try {
+        await log.append(records);
+        if (tries > 0) outage.over();
+        if (!tenure.ended) record.ack();
+        return true;
+      } catch (error) {
+        await outage.failed(error);
+      }
+    }
+  }
+
+  return {
+    ended: async (held, what, why) => {
+      // Whoever has the partition now decides this anew.
+      if (held.tenure.ended) return;
+      if (!(await settle(held, recordsOfEnding(held.delivery, what, why, clock.now())))) return;
+      metrics.dispositions.inc({ what });
+      if (what === 'expired') metrics.deadLetters.inc({ reason: 'expired' });
+    },
+    putOff: async (held, route, reason) => {
+      if (held.tenure.ended) return;
+      if (!(await settle(held, recordsOfDeferral(held.delivery, route, reason, clock.now())))) return;
+      metrics.deferrals.inc({ reason });
+      if (held.delivery.deferrals === 0) metrics.dispositions.inc({ what: 'deferred' });
+    },
+    attempted: async (held, made) => {
+      const { delivery, tenure } = held;
+      const decision = tenure.ended ? moved(made.decision, clock.now()) : made.decision;
+      const { result, turn, live } = made;
+      const { subscription } = live;
+      const attempt = attemptRow({ delivery, subscription, turn, result, decision, worker: deps.worker });
+      const gone = decision.kind === 'give_up' && decision.gone;
+      deps.health.observe(subscription, { result, breaker: turn.breakerNow(), gone });
+      observe(metrics, delivery, result, attempt.outcome);
+      const level = result.ok ? 'debug' : 'info';
+      // Building the line costs more than the check, and most deliveries succeed.
+      if (deps.logger.isLevelEnabled(level)) deps.logger[level](line(held, made, attempt.attempt_id));
+      const records = tenure.ended
+        ? [attemptRecord(attempt)]
+        : recordsAfterAttempt(delivery, attempt, decision, clock.now());
+      const settled = await settle(held, records);
+      if (settled && decision.kind === 'give_up')
+        metrics.deadLetters.inc({ reason: gone ? 'gone' : 'failure' });
+    },
+    abandon: () => {
+      abandoned = true;
+      outage.release();
+    },
+  };
+}
+
+/**
+ * The partition went to another worker during the attempt. The target saw the request, so it is logged; what follows is
+ * decided by the new owner, who has the same record: a retry from here would make two of one delivery.
+ */
+function moved(decision: Decision, now: number): Decision {
+  if (decision.kind === 'delivered') return decision;
+  const reason = 'the partition moved to another worker, which tries again';
+  return { kind: 'retry', due_at: now, delay: '', reason };
+}
+
+function observe(metrics: Metrics, delivery: Delivery, result: PostResult, outcome: string): void {
+  const startedAt = result.started_at;
+  metrics.attempts.inc({ outcome, error_kind: result.error_kind ?? '' });
+  metrics.attemptDuration.observe({ outcome }, result.duration_ms / 1000);
+  if (delivery.attempt === 1) metrics.firstAttemptWait.observe((startedAt - delivery.accepted_at) / 1000);
+  else if (delivery.due_at !== null && delivery.deferrals === 0) {
+    metrics.dueTimeError.observe((startedAt - delivery.due_at) / 1000);
+  }
+}
+
+function line({ record, delivery }: Held, { live, turn, result, decision }: AttemptMade, attemptId: string) {
+  return {
+    event: 'delivery.attempted',
+    attempt_id: attemptId,
+    delivery_id: delivery.delivery_id,
+    event_id: delivery.event_id,
+    tenant_id: delivery.tenant_id,
+    subscription_id: delivery.subscription_id,
+    subscription_version: live.subscription.version,
+    event_type: delivery.event_type,
+    attempt_number: delivery.attempt,
+    deferrals: delivery.deferrals,
+    replay_of: delivery.replay_of,
+    topic: record.topic,
+    partition: record.partition,
+    offset: String(record.offset),
+    http_status: result.http_status,
+    error_kind: result.error_kind,
+    error_detail: result.error_detail,
+    duration_ms: result.duration_ms,
+    breaker_state: turn.breaker_state,
+    lane_state: turn.lane_state,
+    decision: decision.kind,
+    next_attempt_at: decision.kind === 'retry' ? decision.due_at : null,
+    next_reason: decision.reason,
+  };
+}

@@ -1,0 +1,101 @@
+import {
+  decideDeferral,
+  decideNext,
+  decodeDelivery,
+  UndecodableRecordError,
+  type Delivery,
+  type RetryDelay,
+} from '@milena/domain';
+import type { HttpPost } from '@milena/egress';
+import type { ConsumedRecord } from '@milena/log';
+import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { Apply, Held } from './apply-decision.ts';
+import { attemptDelivery } from './attempt-delivery.ts';
+import { judgeDelivery } from './judge-delivery.ts';
+import type { DeferReason } from './lane.ts';
+import type { Lanes } from './lanes.ts';
+import type { SubscriptionLookup } from './subscription-lookup.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface HubDeps {
+  subscriptions: SubscriptionLookup;
+  lanes: Pick<Lanes, 'enter'>;
+  apply: Pick<Apply, 'ended' | 'putOff' | 'attempted'>;
+  post: HttpPost['post'];
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  metrics: Metrics;
+  config: { retryDelays: readonly RetryDelay[]; timeoutMs: number; maxAgeMs: number };
+}
+
+/**
+ * The one way of every delivery, first try or retry. Resolves when the record is acked, or when it stopped being ours
+ * and stays unacked for its next owner. What the endpoint does is a value; an exception means that our side is broken:
+ * nothing was acked then.
+ */
+export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, deps: HubDeps): Promise<void> {
+  const { clock, config, apply } = deps;
+  const delivery = decode(record, deps);
+  if (delivery === null) {
+    record.ack();
+    return;
+  }
+  const held: Held = { record, delivery, tenure };
+
+  const found = await deps.subscriptions.find(delivery.subscription_id, tenure);
+  if (found === 'handed_back') return;
+  const verdict = judgeDelivery(delivery, found, clock.now(), config.maxAgeMs);
+  if (verdict.kind === 'end') return apply.ended(held, verdict.what, verdict.why);
+
+  const entry = await deps.lanes.enter(verdict.live.subscription, delivery.deferrals, tenure);
+  if (entry.kind === 'dropped') return;
+  if (entry.kind === 'defer') return putOff(held, entry.reason, entry.wait_ms, deps);
+
+  // An attempt goes by the subscription as it is now, not as it was when the record began to wait.
+  const current = entry.waited ? await deps.subscriptions.refresh(verdict.live) : verdict.live;
+  const latest = judgeDelivery(delivery, current, clock.now(), config.maxAgeMs);
+  if (latest.kind === 'end') {
+    entry.cancel();
+    return apply.ended(held, latest.what, latest.why);
+  }
+  const { live } = latest;
+  const startedAt = clock.now();
+  const result = await entry.run(() =>
+    attemptDelivery(deps.post, delivery, live, startedAt, config.timeoutMs),
+  );
+  if (result === null) return putOff(held, 'breaker_open', null, deps);
+
+  const decision = decideNext({
+    result,
+    attempt: delivery.attempt,
+    configured: config.retryDelays,
+    own: live.subscription.retry_delays,
+    now: clock.now(),
+    random: deps.random(),
+  });
+  return apply.attempted(held, { live, turn: entry, result, decision });
+}
+
+/** Puts a delivery off without using up an attempt. */
+function putOff(held: Held, reason: DeferReason, wanted: number | null, deps: HubDeps): Promise<void> {
+  const { deferrals } = held.delivery;
+  const { retryDelays: configured } = deps.config;
+  const now = deps.clock.now();
+  const route = decideDeferral({ deferrals, configured, wanted, now, random: deps.random() });
+  return deps.apply.putOff(held, route, reason);
+}
+
+/** null: nobody can ever do anything with this record. Holding it would only stop its partition from being committed. */
+function decode(record: ConsumedRecord, { logger, metrics }: HubDeps): Delivery | null {
+  try {
+    return decodeDelivery(record);
+  } catch (error) {
+    if (!(error instanceof UndecodableRecordError)) throw error;
+    const { topic, partition, key } = record;
+    const offset = String(record.offset);
+    logger.error({ event: 'delivery.undecodable', topic, partition, offset, key, err: error });
+    metrics.deadLetters.inc({ reason: 'undecodable' });
+    return null;
+  }
+}

@@ -1,0 +1,150 @@
+import type { Health, PostResult, Subscription } from '@milena/domain';
+import type { Clock, Logger } from '@milena/runtime';
+import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
+import type { BreakerState } from './breakers.ts';
+
+/** An endpoint that flaps costs the store one write in this time, not one per attempt. */
+const WRITE_INTERVAL_MS = 5000;
+
+export interface HealthTrackerDeps {
+  store: SubscriptionHealthStore;
+  directory: Pick<SubscriptionDirectory, 'invalidate'>;
+  clock: Clock;
+  logger: Logger;
+  /** Failing for this long without a break disables a subscription. */
+  disableAfterMs: number;
+}
+
+export interface Observation {
+  result: PostResult;
+  /** After the attempt. */
+  breaker: BreakerState;
+  /** The endpoint wants no more. */
+  gone: boolean;
+}
+
+/**
+ * Keeps the stored health of subscriptions in step with what attempts show. Written on transitions only; never waited
+ * for, because a delivery must not depend on it: what could not be written is tried again later.
+ */
+export interface HealthTracker {
+  observe(
+    subscription: Subscription,
+    seen: { result: PostResult; breaker: BreakerState; gone: boolean },
+  ): void;
+  /** Writes what was held back; to be called every second or two. */
+  flush(): void;
+}
+
+interface Memory {
+  tenant_id: string;
+  /** The subscription's version when last seen: a change by hand counts more than our memory. */
+  version: number;
+  shown: Health;
+  stored: Health;
+  failingSince: number | null;
+  /** Why it is to be disabled; empty otherwise. */
+  reason: string;
+  /** ms since the epoch. */
+  nextWriteAt: number;
+  writing: boolean;
+}
+
+/** Only subscriptions that are not simply healthy, by id. */
+type Memories = Map<string, Memory>;
+
+export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
+  const memories: Memories = new Map();
+  return {
+    observe: (subscription, seen) => {
+      const { id } = subscription;
+      const { result } = seen;
+      if (result.ok && subscription.health === 'healthy' && !memories.has(id)) return;
+      const memory = recall(memories, subscription);
+      if (memory.shown === 'disabled') return;
+      learn(memory, seen);
+      const since = memory.failingSince;
+      if (seen.gone) disable(memory, 'The endpoint answered 410 Gone.');
+      else if (since !== null && deps.clock.now() - since >= deps.disableAfterMs) {
+        const began = new Date(since).toISOString();
+        disable(memory, `Every attempt since ${began} failed. The last: ${result.error_detail}`);
+      }
+      write(deps, id, memory);
+    },
+    flush: () => {
+      for (const [id, memory] of memories) {
+        write(deps, id, memory);
+        const settled = memory.shown === 'healthy' && memory.stored === 'healthy';
+        if (settled && !memory.writing) memories.delete(id);
+      }
+    },
+  };
+}
+
+function recall(memories: Memories, subscription: Subscription): Memory {
+  const known = memories.get(subscription.id);
+  if (known?.version === subscription.version) return known;
+  const { tenant_id, version, health, failing_since } = subscription;
+  const failingSince = failing_since === null ? null : Date.parse(failing_since);
+  const memory: Memory = {
+    tenant_id,
+    version,
+    shown: health,
+    stored: health,
+    failingSince,
+    reason: '',
+    nextWriteAt: known?.nextWriteAt ?? 0,
+    writing: false,
+  };
+  memories.set(subscription.id, memory);
+  return memory;
+}
+
+function learn(memory: Memory, { result, breaker }: Observation): void {
+  if (result.ok) {
+    memory.failingSince = null;
+    memory.shown = 'healthy';
+  } else {
+    memory.failingSince ??= result.started_at;
+    memory.shown = breaker === 'closed' ? 'failing' : 'open';
+  }
+}
+
+function disable(memory: Memory, reason: string): void {
+  memory.shown = 'disabled';
+  memory.reason = reason;
+  // Every further attempt would be one too many.
+  memory.nextWriteAt = 0;
+}
+
+function write(deps: HealthTrackerDeps, id: string, memory: Memory): void {
+  const { clock, directory, logger } = deps;
+  const now = clock.now();
+  if (memory.writing || memory.shown === memory.stored || now < memory.nextWriteAt) return;
+  const { shown } = memory;
+  memory.writing = true;
+  memory.nextWriteAt = now + WRITE_INTERVAL_MS;
+  store(deps, id, memory)
+    .then(() => {
+      memory.stored = shown;
+      return directory.invalidate(id, memory.tenant_id);
+    })
+    .catch((error: unknown) => {
+      logger.error({
+        event: 'subscription.health_not_stored',
+        subscription_id: id,
+        health: shown,
+        err: error,
+      });
+    })
+    .finally(() => {
+      memory.writing = false;
+    });
+}
+
+async function store({ store, logger }: HealthTrackerDeps, id: string, memory: Memory): Promise<void> {
+  const { shown, reason, failingSince } = memory;
+  if (shown !== 'disabled') return store.setHealth(id, shown, failingSince);
+  if (await store.disable(id, reason))
+    logger.warn({ event: 'subscription.disabled', subscription_id: id, reason });
+}

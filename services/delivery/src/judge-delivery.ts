@@ -1,0 +1,31 @@
+import type { Delivery, LiveSubscription } from '@milena/domain';
+
+/** Whether a delivery is still to be attempted; if not, what becomes of it and why (one sentence). */
+export type Verdict =
+  { kind: 'deliver'; live: LiveSubscription } | { kind: 'end'; what: 'cancelled' | 'expired'; why: string };
+
+/**
+ * Pure. Age alone ends nothing: a delivery expires only when it had been put off, so that after an outage of our own
+ * everything still gets its attempt.
+ */
+export function judgeDelivery(
+  delivery: Delivery,
+  live: LiveSubscription | null,
+  now: number,
+  maxAgeMs: number,
+): Verdict {
+  if (live === null) return { kind: 'end', what: 'cancelled', why: 'the subscription was deleted' };
+  const { enabled, disabled_reason: reason } = live.subscription;
+  if (!enabled) {
+    const because = reason === null ? '' : `: ${reason}`;
+    return { kind: 'end', what: 'cancelled', why: `the subscription is disabled${because}` };
+  }
+  if (live.cancelled.has(delivery.delivery_id)) {
+    return { kind: 'end', what: 'cancelled', why: 'the delivery was cancelled' };
+  }
+  if (delivery.deferrals > 0 && now - delivery.accepted_at > maxAgeMs) {
+    const hours = (maxAgeMs / 3_600_000).toLocaleString('en', { maximumFractionDigits: 2 });
+    return { kind: 'end', what: 'expired', why: `put off until it was older than ${hours} h` };
+  }
+  return { kind: 'deliver', live };
+}

@@ -1,0 +1,187 @@
+import type { CancelTimer, Clock } from '@milena/runtime';
+import type { PostResult } from '@milena/domain';
+import {
+  admit,
+  hasRoom,
+  isSuspect,
+  learn,
+  msToToken,
+  takeSlot,
+  type Entry,
+  type Lane,
+  type Turn,
+} from './lane.ts';
+
+/** Rate-limited lanes are woken together at this grain rather than each by its own timer. */
+const WAKE_GRAIN_MS = 5;
+/** Share of the worker for lanes that time out or that nobody knows yet, all together. */
+const SUSPECT_SHARE = 0.25;
+
+/** Whose turn it is: the worker's slots, and the lanes that want one. */
+export interface Schedule {
+  readonly clock: Clock;
+  /** Attempts at once in the whole worker, and of these at most so many by suspect lanes. */
+  readonly limit: number;
+  readonly suspectLimit: number;
+  /**
+   * Lanes that have something waiting and room for it, in the order of their turns: each gets one attempt and goes to
+   * the end. (Weights would give a lane several.)
+   */
+  readonly healthy: Set<Lane>;
+  readonly suspects: Set<Lane>;
+  /** Lanes that wait for their rate limit. */
+  readonly throttled: Set<Lane>;
+  inFlight: number;
+  suspectInFlight: number;
+  halted: boolean;
+  suspectsNext: boolean;
+  wake: { at: number; cancel: CancelTimer } | null;
+}
+
+export const DROPPED: Entry = { kind: 'dropped' };
+export const BREAKER_OPEN: Entry = { kind: 'defer', reason: 'breaker_open', wait_ms: null };
+
+export function createSchedule(clock: Clock, concurrency: number): Schedule {
+  return {
+    clock,
+    limit: concurrency,
+    suspectLimit: Math.max(1, Math.floor(concurrency * SUSPECT_SHARE)),
+    healthy: new Set(),
+    suspects: new Set(),
+    throttled: new Set(),
+    inFlight: 0,
+    suspectInFlight: 0,
+    halted: false,
+    suspectsNext: false,
+    wake: null,
+  };
+}
+
+export function workerHasRoom(schedule: Schedule, suspect: boolean): boolean {
+  if (schedule.halted || schedule.inFlight >= schedule.limit) return false;
+  return !suspect || schedule.suspectInFlight < schedule.suspectLimit;
+}
+
+/** Changes a lane and keeps count of what suspects have under way. */
+export function change(schedule: Schedule, lane: Lane, how: () => void): void {
+  const before = isSuspect(lane) ? lane.inFlight : 0;
+  how();
+  schedule.suspectInFlight += (isSuspect(lane) ? lane.inFlight : 0) - before;
+}
+
+/** Takes a slot for one attempt. */
+export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
+  const { breaker } = lane;
+  const probe = breaker.claim();
+  change(schedule, lane, () => {
+    takeSlot(lane, schedule.clock.now());
+  });
+  schedule.inFlight += 1;
+  return {
+    kind: 'go',
+    waited,
+    breaker_state: breaker.state(),
+    lane_state: lane.unhealthy ? 'unhealthy' : 'healthy',
+    breakerNow: () => breaker.state(),
+    run: async (post) => {
+      let result: PostResult | null = null;
+      try {
+        result = await breaker.run(post);
+        return result;
+      } finally {
+        release(schedule, lane, result);
+      }
+    },
+    cancel: () => {
+      if (probe) breaker.giveBack();
+      release(schedule, lane, null);
+    },
+  };
+}
+
+function release(schedule: Schedule, lane: Lane, result: PostResult | null): void {
+  const now = schedule.clock.now();
+  change(schedule, lane, () => {
+    lane.inFlight -= 1;
+    if (result) learn(lane, result, now);
+  });
+  schedule.inFlight -= 1;
+  lane.usedAt = now;
+  trim(schedule, lane);
+  offer(schedule, lane);
+  pump(schedule);
+}
+
+/** Lines the lane up for its next turn when it has work, room and tokens; otherwise whatever frees those does. */
+export function offer(schedule: Schedule, lane: Lane): void {
+  schedule.healthy.delete(lane);
+  schedule.suspects.delete(lane);
+  if (lane.queue.length === 0 || !hasRoom(lane)) return;
+  const now = schedule.clock.now();
+  const wait = msToToken(lane, now);
+  if (wait > 0) {
+    schedule.throttled.add(lane);
+    wakeAt(schedule, now + wait);
+    return;
+  }
+  (isSuspect(lane) ? schedule.suspects : schedule.healthy).add(lane);
+}
+
+function wakeAt(schedule: Schedule, at: number): void {
+  const rounded = Math.ceil(at / WAKE_GRAIN_MS) * WAKE_GRAIN_MS;
+  if (schedule.wake && schedule.wake.at <= rounded) return;
+  schedule.wake?.cancel();
+  const cancel = schedule.clock.after(rounded - schedule.clock.now(), () => {
+    schedule.wake = null;
+    const due = [...schedule.throttled];
+    schedule.throttled.clear();
+    for (const lane of due) offer(schedule, lane);
+    pump(schedule);
+  });
+  schedule.wake = { at: rounded, cancel };
+}
+
+/** Starts what may start, one attempt per lane and turn, known and suspect lanes by turns. */
+export function pump(schedule: Schedule): void {
+  for (let lane = nextLane(schedule); lane !== null; lane = nextLane(schedule)) {
+    const next = lane.queue.shift();
+    if (next?.tenure.ended) next.resolve(DROPPED);
+    else if (next && lane.breaker.admits()) next.resolve(grant(schedule, lane, true));
+    else next?.resolve(BREAKER_OPEN);
+    offer(schedule, lane);
+  }
+}
+
+function nextLane(schedule: Schedule): Lane | null {
+  if (!workerHasRoom(schedule, false)) return null;
+  schedule.suspectsNext = !schedule.suspectsNext;
+  const suspect = workerHasRoom(schedule, true) ? firstOf(schedule.suspects) : null;
+  const known = firstOf(schedule.healthy);
+  return schedule.suspectsNext ? (suspect ?? known) : (known ?? suspect);
+}
+
+function firstOf(ring: ReadonlySet<Lane>): Lane | null {
+  for (const lane of ring) return lane;
+  return null;
+}
+
+/** Puts off what the lane took in but, as it stands now, would not even take if it had been put off before. */
+export function trim(schedule: Schedule, lane: Lane): void {
+  const open = !lane.breaker.admits();
+  while (lane.queue.length > 0) {
+    const last = lane.queue.pop();
+    if (!last) return;
+    const verdict = open ? BREAKER_OPEN : admit(lane, shareOf(schedule, lane), 1, schedule.clock.now());
+    if (verdict === null) {
+      lane.queue.push(last);
+      return;
+    }
+    last.resolve(last.tenure.ended ? DROPPED : verdict);
+  }
+}
+
+/** Attempts at once that the worker leaves to this lane. */
+export function shareOf(schedule: Schedule, lane: Lane): number {
+  if (!isSuspect(lane) || !lane.proven) return schedule.limit;
+  return schedule.suspectLimit - schedule.suspectInFlight + lane.inFlight;
+}
