@@ -1,0 +1,215 @@
+import { decodeDelivery, decodeLogEntry, newId } from '@milena/domain';
+import type { DeadLetter } from '@milena/stores';
+import { startApi, type Api } from './support/api.ts';
+import { attemptView, deliveryView, eventRow } from './support/fakes.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.stop());
+beforeEach(() => {
+  api.log.records.length = 0;
+  api.log.state.away = false;
+});
+
+const old = (): string => newId(Date.now() - 60_000);
+
+/** A recorded delivery of a new subscription. */
+async function recorded(over: object = {}, subscription: object = {}) {
+  const { id: subscription_id } = await api.subscribe(subscription);
+  const delivery_id = old();
+  const event_id = old();
+  const ids = { delivery_id, event_id, subscription_id };
+  api.deliveries.views.set(delivery_id, deliveryView({ ...ids, ...over }));
+  const event = eventRow(ids);
+  api.deliveries.events.set(delivery_id, event);
+  return { ...ids, event };
+}
+
+function letterOf(event: ReturnType<typeof eventRow>): DeadLetter {
+  const reason = 'Six attempts failed.';
+  return { ...event, status: 'open', reason, attempts: 6, dead_lettered_at: Date.now() };
+}
+
+describe('reading a delivery', () => {
+  test('it comes with all its attempts', async () => {
+    const { delivery_id } = await recorded({ status: 'retrying', next_attempt_at: Date.UTC(2026, 0, 2) });
+    api.attempts.stored.push(attemptView({ delivery_id }));
+    const { status, body } = await api.call('GET', `/api/v1/deliveries/${delivery_id}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id: delivery_id,
+      status: 'retrying',
+      accepted_at: '2026-01-01T00:00:00.000Z',
+      next_attempt_at: '2026-01-02T00:00:00.000Z',
+      attempts: [expect.objectContaining({ outcome_label: 'Failed Attempt' })],
+    });
+    const list = await api.call('GET', `/api/v1/deliveries/${delivery_id}/attempts?limit=1`);
+    expect(list.body.data).toHaveLength(1);
+    api.attempts.stored.length = 0;
+  });
+
+  test('the payload is the bytes as received, with their own content type', async () => {
+    const { delivery_id, event } = await recorded();
+    const { bytes, headers } = await api.call('GET', `/api/v1/deliveries/${delivery_id}/payload`);
+    expect(bytes.equals(event.payload)).toBe(true);
+    expect(headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  test('one whose history is gone still has its payload while its dead letter is kept', async () => {
+    const event = eventRow({ delivery_id: old() });
+    await api.deadLetters.insert([letterOf(event)]);
+    const { status, bytes } = await api.call('GET', `/api/v1/deliveries/${event.delivery_id}/payload`);
+    expect([status, bytes.equals(event.payload)]).toEqual([200, true]);
+  });
+
+  test('right after its 202 it is waited for, not denied', async () => {
+    const delivery_id = newId(Date.now());
+    const pending = api.call('GET', `/api/v1/deliveries/${delivery_id}`);
+    const payload = api.call('GET', `/api/v1/deliveries/${delivery_id}/payload`);
+    // Another request answered in between: both reads have looked once and found nothing.
+    await api.call('GET', '/api/v1/subscriptions');
+    api.deliveries.views.set(delivery_id, deliveryView({ delivery_id }));
+    api.deliveries.events.set(delivery_id, eventRow({ delivery_id }));
+    expect((await pending).status).toBe(200);
+    expect((await payload).status).toBe(200);
+  });
+
+  test.each(['', '/attempts', '/payload'])('an old id that nobody knows is 404 at once: %s', async (path) => {
+    const startedAt = Date.now();
+    expect((await api.call('GET', `/api/v1/deliveries/${old()}${path}`)).status).toBe(404);
+    expect(Date.now() - startedAt).toBeLessThan(2500);
+  });
+});
+
+describe('the test event', () => {
+  test('goes the way of every event, whatever types are asked for', async () => {
+    const { id } = await api.subscribe({ event_types: ['order.created'], tenant_id: 't1' });
+    const { status, body } = await api.call('POST', `/api/v1/subscriptions/${id}/test`);
+    expect([status, body.status]).toEqual([202, 'queued']);
+    const [record] = api.log.records;
+    expect(record?.topic).toBe('deliveries');
+    const delivery = decodeDelivery(record!);
+    expect(delivery).toMatchObject({
+      delivery_id: body.delivery_id,
+      event_id: body.event_id,
+      subscription_id: id,
+      tenant_id: 't1',
+      event_type: 'milena.test',
+      attempt: 1,
+      due_at: null,
+    });
+    expect(JSON.parse(delivery.payload.toString())).toMatchObject({ type: 'milena.test' });
+  });
+
+  test('a disabled subscription is 409, a log that is away 503 with Retry-After', async () => {
+    const { id } = await api.subscribe({ enabled: false });
+    expect((await api.call('POST', `/api/v1/subscriptions/${id}/test`)).status).toBe(409);
+    await api.call('PATCH', `/api/v1/subscriptions/${id}`, { enabled: true });
+    api.log.state.away = true;
+    const { status, headers } = await api.call('POST', `/api/v1/subscriptions/${id}/test`);
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect(api.log.records).toEqual([]);
+  });
+});
+
+describe('retrying', () => {
+  test('a new delivery with the same event id, the same bytes and a mark of what it repeats', async () => {
+    const { delivery_id, event_id, event, subscription_id } = await recorded({ status: 'failed' });
+    const { status, body } = await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`);
+    expect(status).toBe(202);
+    expect(body).toEqual({
+      delivery_id: expect.any(String),
+      event_id,
+      replay_of: delivery_id,
+      status: 'queued',
+    });
+    expect(body.delivery_id).not.toBe(delivery_id);
+    const delivery = decodeDelivery(api.log.records[0]!);
+    expect(delivery.payload.equals(event.payload)).toBe(true);
+    expect(delivery).toMatchObject({
+      delivery_id: body.delivery_id,
+      event_id,
+      subscription_id,
+      replay_of: delivery_id,
+      attempt: 1,
+      due_at: null,
+      content_type: event.content_type,
+      event_type: event.event_type,
+      traceparent: event.traceparent,
+    });
+    expect(Date.now() - delivery.accepted_at).toBeLessThan(30_000);
+  });
+
+  test('an open dead letter is marked, and serves the payload that history dropped', async () => {
+    const { delivery_id, event } = await recorded();
+    api.deliveries.events.delete(delivery_id);
+    await api.deadLetters.insert([letterOf(event)]);
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`)).status).toBe(202);
+    expect(decodeDelivery(api.log.records[0]!).payload.equals(event.payload)).toBe(true);
+    const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
+    expect(body.status).toBe('replayed');
+  });
+
+  test('a dead letter stays open when the log did not take the retry', async () => {
+    const { delivery_id, event } = await recorded();
+    await api.deadLetters.insert([letterOf(event)]);
+    api.log.state.away = true;
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`)).status).toBe(503);
+    const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
+    expect(body.status).toBe('open');
+  });
+
+  test('nothing is sent to a subscription that is disabled or gone', async () => {
+    const { delivery_id, subscription_id } = await recorded({}, { enabled: false });
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`)).status).toBe(409);
+    await api.call('DELETE', `/api/v1/subscriptions/${subscription_id}`);
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`)).status).toBe(409);
+    expect((await api.call('POST', `/api/v1/deliveries/${old()}/retry`)).status).toBe(404);
+    expect(api.log.records).toEqual([]);
+  });
+});
+
+describe('cancelling', () => {
+  test.each(['queued', 'retrying'] as const)(
+    'one that is %s ends, for the worker and in history',
+    async (status) => {
+      const { delivery_id, subscription_id } = await recorded({ status });
+      const answer = await api.call('POST', `/api/v1/deliveries/${delivery_id}/cancel`);
+      expect(answer.status).toBe(202);
+      expect(answer.body).toMatchObject({ id: delivery_id, status: 'cancelled', next_attempt_at: null });
+      expect((await api.live.load(subscription_id))?.cancelled.has(delivery_id)).toBe(true);
+      expect(api.invalidated.at(-1)).toBe(subscription_id);
+      const [record] = api.log.records;
+      expect(record).toMatchObject({ topic: 'delivery-log', key: subscription_id });
+      expect(decodeLogEntry(record!)).toMatchObject({
+        kind: 'disposition',
+        disposition: { delivery_id, what: 'cancelled', subscription_id },
+      });
+    },
+  );
+
+  test.each(['delivered', 'failed', 'expired', 'cancelled', 'filtered'] as const)(
+    'one that is %s already is 409 and says so',
+    async (status) => {
+      const { delivery_id } = await recorded({ status });
+      const answer = await api.call('POST', `/api/v1/deliveries/${delivery_id}/cancel`);
+      expect(answer.status).toBe(409);
+      expect(answer.body.detail).toContain(status);
+      expect(api.log.records).toEqual([]);
+    },
+  );
+
+  test('a cancellation whose record the log did not take can be repeated', async () => {
+    const { delivery_id } = await recorded();
+    api.log.state.away = true;
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/cancel`)).status).toBe(503);
+    api.log.state.away = false;
+    expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/cancel`)).status).toBe(202);
+    expect(api.log.records).toHaveLength(1);
+  });
+});

@@ -1,0 +1,160 @@
+import { createSsrfGuard } from '@milena/egress';
+import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
+import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
+import {
+  createCancellationStore,
+  createDeadLetterStore,
+  createIdempotencyStore,
+  createLiveSubscriptionStore,
+  createSecretBox,
+  createSubscriptionHealthStore,
+  createSubscriptionStore,
+  openPostgres,
+} from '@milena/stores/postgres';
+import { createTestDatabase } from '@milena/stores/testing';
+import { createContractChecker } from '@milena/testing';
+import { createSubscriptionsService } from '../../src/service.ts';
+import { createFakeAttempts, createFakeDeliveries, createFakeLog, createFakeStats } from './fakes.ts';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  /** Parsed when it is JSON, otherwise text. */
+  body: any;
+  bytes: Buffer;
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+const delays = [
+  { text: '10s', ms: 10_000 },
+  { text: '30s', ms: 30_000 },
+  { text: '1m', ms: 60_000 },
+];
+
+/** The service behind a real server, over real Postgres stores; history, log and cache are in memory. */
+export async function startApi(options: { clock?: Clock; maxListeners?: number } = {}) {
+  const clock = options.clock ?? systemClock;
+  const database = await createTestDatabase();
+  const pg = openPostgres({ url: database.url, poolMax: 4 });
+  const secretBox = createSecretBox(Buffer.alloc(32, 7));
+  const stores = { pg, secretBox, clock };
+  const log = createFakeLog();
+  const deliveries = createFakeDeliveries();
+  const attempts = createFakeAttempts();
+  const stats = createFakeStats();
+  const invalidated: string[] = [];
+  const lines: string[] = [];
+  const logger = createLogger({
+    service: 'test',
+    level: 'trace',
+    destination: { write: (line) => lines.push(line) },
+  });
+  const metrics = createMetrics();
+  const deadLetters = createDeadLetterStore(stores);
+  const live = createLiveSubscriptionStore(stores);
+  const service = createSubscriptionsService({
+    subscriptions: createSubscriptionStore(stores),
+    directory: {
+      invalidate: (id) => {
+        invalidated.push(id);
+        return Promise.resolve();
+      },
+    },
+    cancellations: createCancellationStore(stores),
+    deadLetters,
+    idempotency: createIdempotencyStore(stores),
+    deliveries: deliveries.reader,
+    attempts: attempts.reader,
+    stats: stats.reader,
+    log,
+    guard: createSsrfGuard({ allowedPrivate: ['127.0.0.0/8'] }),
+    clock,
+    logger,
+    metrics,
+    config: {
+      retryDelays: delays,
+      retentionHours: 72,
+      deadLetterRetentionDays: 30,
+      ...(options.maxListeners !== undefined && { maxListeners: options.maxListeners }),
+    },
+  });
+  const server = createApiServer({
+    title: 'Milena',
+    description: 'Test.',
+    version: '0.0.0',
+    routes: service.routes,
+    authenticate: createApiKeyAuthenticator({ apiKey: '' }),
+    host: '127.0.0.1',
+    port: 0,
+    logger,
+    metrics,
+    clock: systemClock,
+  });
+  const { url } = await server.start();
+  const check = createContractChecker(server.document);
+
+  /** Calls the API; the reply has passed the OpenAPI document, and is never a 500. */
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const raw = typeof body === 'string' || Buffer.isBuffer(body);
+    const response = await fetch(url + path, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
+    });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const type = response.headers.get('content-type') ?? '';
+    const isJson = /json/.test(type) && !path.endsWith('/payload');
+    const parsed: unknown = isJson ? JSON.parse(bytes.toString()) : bytes.toString();
+    const answer = {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: parsed,
+      bytes,
+    };
+    check({ method, path, status: answer.status, headers: answer.headers, body: parsed });
+    if (answer.status >= 500 && answer.status !== 503) {
+      throw new Error(`${method} ${path} → ${answer.status}\n${lines.slice(-3).join('\n')}`);
+    }
+    return answer;
+  }
+
+  return {
+    url,
+    document: server.document,
+    call,
+    service,
+    server,
+    pg,
+    log,
+    deliveries,
+    attempts,
+    stats,
+    deadLetters,
+    live,
+    health: createSubscriptionHealthStore(stores),
+    invalidated,
+    /** Every log line so far. */
+    lines,
+    /** A new subscription. */
+    subscribe: async (over: object = {}): Promise<any> => {
+      const answer = await call('POST', '/api/v1/subscriptions', {
+        target_url: 'https://example.com/hooks',
+        ...over,
+      });
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+      return answer.body;
+    },
+    stop: async () => {
+      await service.stop();
+      await server.stop(1000);
+      await pg.close();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import type { AttemptView, EventRow } from '@milena/domain';
+import { LogUnavailableError, type LogRecord } from '@milena/log';
+import {
+  BadCursorError,
+  type AttemptReader,
+  type DeliveryReader,
+  type DeliveryView,
+  type StatsReader,
+} from '@milena/stores';
+
+export const ids = {
+  delivery: '0198c5e2-7d1a-7c3e-9b51-000000000001',
+  event: '0198c5e2-7d1a-7c3e-9b51-000000000002',
+  attempt: '0198c5e2-7d1a-7c3e-9b51-000000000003',
+  subscription: '0198c5e2-7d1a-7c3e-9b51-000000000004',
+  unknown: '0198c5e2-7d1a-7c3e-9b51-00000000ffff',
+};
+
+export function deliveryView(over: Partial<DeliveryView> = {}): DeliveryView {
+  return {
+    delivery_id: ids.delivery,
+    event_id: ids.event,
+    tenant_id: 'default',
+    subscription_id: ids.subscription,
+    event_type: 'order.created',
+    content_type: 'application/json',
+    payload_bytes: 7,
+    accepted_at: Date.UTC(2026, 0, 1),
+    replay_of: null,
+    status: 'queued',
+    attempts_made: 0,
+    last_attempt_at: null,
+    next_attempt_at: null,
+    reason: 'Waits for its first attempt.',
+    ...over,
+  };
+}
+
+export function eventRow(over: Partial<EventRow> = {}): EventRow {
+  return {
+    delivery_id: ids.delivery,
+    event_id: ids.event,
+    tenant_id: 'default',
+    subscription_id: ids.subscription,
+    event_type: 'order.created',
+    content_type: 'application/json; charset=utf-8',
+    payload: Buffer.from('{"a" : 12345678901234567890, "a":"\\u00e9 é"}'),
+    accepted_at: Date.UTC(2026, 0, 1),
+    replay_of: null,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    ...over,
+  };
+}
+
+export function attemptView(over: Partial<AttemptView> = {}): AttemptView {
+  return {
+    id: ids.attempt,
+    delivery_id: ids.delivery,
+    event_id: ids.event,
+    tenant_id: 'default',
+    subscription_id: ids.subscription,
+    event_type: 'order.created',
+    target_url: 'https://example.com/hooks',
+    attempt_number: 1,
+    started_at: '2026-01-01T00:00:00.000Z',
+    duration_ms: 12.5,
+    timings: { dns_ms: 1, connect_ms: 2, tls_ms: null, first_byte_ms: 3 },
+    resolved_address: '93.184.215.14',
+    subscription_version: 1,
+    breaker_state: 'closed',
+    lane_state: 'healthy',
+    outcome: 'failed_attempt',
+    outcome_label: 'Failed Attempt',
+    http_status: 503,
+    error_kind: 'http_status',
+    error_detail: 'The endpoint answered 503.',
+    response_headers: { 'content-type': 'text/plain' },
+    response_body: 'busy',
+    next_attempt_at: '2026-01-01T00:00:10.000Z',
+    next_reason: 'Retry 1 of 5, 10s after a failure.',
+    replay_of: null,
+    worker: 'worker-1',
+    ...over,
+  };
+}
+
+/** Takes what it is given, or nothing while it is away. */
+export function createFakeLog() {
+  const records: LogRecord[] = [];
+  const state = { away: false };
+  return {
+    records,
+    state,
+    append: (appended: readonly LogRecord[]) => {
+      if (state.away) return Promise.reject(new LogUnavailableError('away'));
+      records.push(...appended);
+      return Promise.resolve();
+    },
+  };
+}
+
+export function createFakeDeliveries() {
+  const views = new Map<string, DeliveryView>();
+  const events = new Map<string, EventRow>();
+  const filters: unknown[] = [];
+  const reader: DeliveryReader = {
+    find: (id) => Promise.resolve(views.get(id) ?? null),
+    event: (id) => Promise.resolve(events.get(id) ?? null),
+    list: (filter, page) => {
+      if (page.cursor !== null) throw new BadCursorError('no such cursor');
+      filters.push(filter);
+      return Promise.resolve({ data: [...views.values()].slice(0, page.limit), next_cursor: null });
+    },
+  };
+  return { views, events, filters, reader };
+}
+
+/** Marks are positions in the array; `stored` may be pushed to at any time. */
+export function createFakeAttempts() {
+  const stored: AttemptView[] = [];
+  const searches: unknown[] = [];
+  const tails: (string | null)[] = [];
+  const state: { failing: Error | null } = { failing: null };
+  const reader: AttemptReader = {
+    search: (filter, page) => {
+      if (page.cursor !== null) return Promise.reject(new BadCursorError('no such cursor'));
+      searches.push(filter);
+      return Promise.resolve({ data: stored.slice(0, page.limit), next_cursor: null });
+    },
+    tail: (mark, limit) => {
+      tails.push(mark);
+      if (state.failing) return Promise.reject(state.failing);
+      if (mark === null) return Promise.resolve({ data: [], mark: `m${stored.length}` });
+      if (!/^m\d+$/.test(mark)) return Promise.reject(new BadCursorError('no such mark'));
+      const from = Number(mark.slice(1));
+      const data = stored.slice(from, from + limit);
+      return Promise.resolve({ data, mark: `m${from + data.length}` });
+    },
+  };
+  return { stored, searches, tails, state, reader };
+}
+
+export function createFakeStats() {
+  const asked: unknown[] = [];
+  const latencies = { p50_ms: 10, p95_ms: 20.5, p99_ms: null };
+  const reader: StatsReader = {
+    perMinute: (filter) => {
+      asked.push(filter);
+      const minute = { at: filter.since, success: 3, failed_attempt: 1, failure: 0, ...latencies };
+      return Promise.resolve([minute]);
+    },
+    totals: (filter) => {
+      asked.push(filter);
+      const counts = { events: 4, attempts: 4, success: 3, failed_attempt: 1, failure: 0 };
+      return Promise.resolve({ ...counts, filtered: 1, cancelled: 0, expired: 0, ...latencies });
+    },
+    eventTypes: (filter) => {
+      asked.push(filter);
+      return Promise.resolve([{ event_type: 'order.created', events: 4, last_seen: filter.since }]);
+    },
+  };
+  return { asked, reader };
+}
