@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { koaBody } from 'koa-body';
-import getRawBody from 'raw-body';
 import { checkContentType } from './content-type.ts';
 import type { Context } from './context.ts';
 import { whereJsonBreaks } from './json-position.ts';
@@ -18,12 +17,8 @@ function tooLarge(limit: number): HttpProblem {
 }
 
 /** Refuses what is announced as too large before a byte of it is read. */
-function announcedLength(req: IncomingMessage, limit: number): number | null {
-  const text = req.headers['content-length'];
-  if (text === undefined) return null;
-  const length = Number(text);
-  if (length > limit) throw tooLarge(limit);
-  return length;
+function checkAnnouncedLength(req: IncomingMessage, limit: number): void {
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
 function bodyProblem(error: unknown, req: IncomingMessage, limit: number): Error {
@@ -41,18 +36,30 @@ function bodyProblem(error: unknown, req: IncomingMessage, limit: number): Error
  * The body's own bytes.
  * @throws HttpProblem 413 above `limit` bytes, 415 for a media type that is not listed
  */
-export async function readRawBody(
+export function readRawBody(
   req: IncomingMessage,
   contentTypes: readonly string[],
   limit: number,
 ): Promise<Buffer> {
-  checkContentType(req.headers, contentTypes);
-  const length = announcedLength(req, limit);
-  try {
-    return await getRawBody(req, { length, limit });
-  } catch (error) {
-    throw bodyProblem(error, req, limit);
-  }
+  // The executor runs at once, so what these throw rejects the promise before a byte is read.
+  return new Promise((resolve, reject) => {
+    checkContentType(req.headers, contentTypes);
+    checkAnnouncedLength(req, limit);
+    const chunks: Buffer[] = [];
+    let received = 0;
+    req.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      // What comes after is still read and dropped; otherwise the connection's next request is never parsed.
+      if (received > limit) reject(tooLarge(limit));
+      else chunks.push(chunk);
+    });
+    req.on('end', () => {
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
+    req.on('close', () => {
+      if (!req.complete) reject(new ClientGoneError('the client went away'));
+    });
+  });
 }
 
 function hasBody(req: IncomingMessage): boolean {
@@ -80,7 +87,7 @@ export function createJsonReader(limit: number): (ctx: Context) => Promise<unkno
   return async (ctx) => {
     if (!hasBody(ctx.req)) return undefined;
     checkContentType(ctx.req.headers, JSON_TYPES);
-    announcedLength(ctx.req, limit);
+    checkAnnouncedLength(ctx.req, limit);
     try {
       await parse(ctx, () => Promise.resolve());
     } catch (error) {

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context, RequestState } from './context.ts';
+import { createDirectPaths } from './direct-paths.ts';
 import { HttpProblem } from './problem.ts';
 import type { Route } from './route.ts';
 import { serveRoute, type RouteDeps } from './serve-route.ts';
@@ -13,12 +14,18 @@ export function createRouter(
   pages: Readonly<Record<string, Page>>,
   deps: RouteDeps,
 ): (ctx: Context) => Promise<void> {
-  const router = new Router<RequestState>({ sensitive: true, exclusive: 'specificity' });
-  for (const route of routes) {
+  const endpoints = routes.flatMap((route) => {
     const serve = serveRoute(route, deps);
-    for (const path of [route.path, ...(route.aliases ?? [])]) {
-      router.register(path.replaceAll(/\{(\w+)\}/g, ':$1'), [route.method], (ctx) => serve(ctx));
-    }
+    return [route.path, ...(route.aliases ?? [])].map((path) => ({
+      method: route.method.toUpperCase(),
+      path,
+      target: serve,
+      raw: route.body?.kind === 'raw',
+    }));
+  });
+  const router = new Router<RequestState>({ sensitive: true, exclusive: 'specificity' });
+  for (const { method, path, target } of endpoints) {
+    router.register(path.replaceAll(/\{(\w+)\}/g, ':$1'), [method], (ctx) => target(ctx, ctx.params));
   }
   for (const [path, page] of Object.entries(pages)) {
     router.get(path, (ctx) => {
@@ -28,8 +35,14 @@ export function createRouter(
     });
   }
   const dispatch = router.routes();
+  const findDirect = createDirectPaths(
+    endpoints.filter(({ raw }) => raw),
+    endpoints,
+  );
   return async (ctx) => {
-    await dispatch(ctx as never, () => Promise.resolve(refuse(ctx)));
+    const direct = findDirect(ctx.req.method ?? '', ctx.req.url ?? '');
+    if (direct) await direct.target(ctx, direct.params);
+    else await dispatch(ctx as never, () => Promise.resolve(refuse(ctx)));
   };
 }
 

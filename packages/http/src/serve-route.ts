@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Logger } from '@milena/runtime';
 import { authorize, type Authenticate } from './auth.ts';
 import type { Context } from './context.ts';
+import type { PathParams } from './direct-paths.ts';
 import { createJsonReader, readRawBody } from './request-body.ts';
 import { isStream, sendReply, sendStream } from './reply.ts';
 import type { Principal, Route, RouteRequest } from './route.ts';
@@ -69,11 +70,14 @@ function createSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal {
  * One function per route, in the order in which a request may be refused: who calls, where to, with what.
  * @throws (its result) HttpProblem, or whatever the handler throws
  */
-export function serveRoute(route: Route, deps: RouteDeps): (ctx: Context) => Promise<void> {
+export function serveRoute(
+  route: Route,
+  deps: RouteDeps,
+): (ctx: Context, pathParams: PathParams) => Promise<void> {
   const { params, query, access } = route;
   const readBody = bodyReader(route, deps);
 
-  return async (ctx) => {
+  return async (ctx, pathParams) => {
     const { state } = ctx;
     state.route = route.path;
     const request = new LazyRequest(ctx, state.requestId, deps);
@@ -81,8 +85,8 @@ export function serveRoute(route: Route, deps: RouteDeps): (ctx: Context) => Pro
       request.principal = await authorize(deps.authenticate, access, request.headers['authorization']);
       state.caller = request.principal?.name ?? null;
     }
-    if (params) request.params = checkParams(params, ctx['params']);
-    if (query) request.query = checkQuery(query, ctx.query);
+    if (params) request.params = checkParams(params, pathParams);
+    if (query) request.query = checkQuery(query, ctx.req.url?.includes('?') === true ? ctx.query : {});
     if (readBody) request.body = await readBody(ctx);
     const reply = await route.handler(request as never);
     ctx.respond = false;
