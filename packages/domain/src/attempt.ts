@@ -19,11 +19,11 @@ export const OUTCOMES = ['success', 'failed_attempt', 'failure'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** How outcomes are shown to people. */
-export const OUTCOME_LABELS: Record<Outcome, string> = {
+export const OUTCOME_LABELS = {
   success: 'Success',
   failed_attempt: 'Failed Attempt',
   failure: 'Failure',
-};
+} as const satisfies Record<Outcome, string>;
 
 /** Durations of the phases of one attempt in ms; null = phase not reached, or no new connection was needed. */
 export interface Timings {

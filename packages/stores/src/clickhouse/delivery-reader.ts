@@ -1,0 +1,45 @@
+import { timeOfId, type EventRow } from '@milena/domain';
+import type { DeliveryReader } from '../ports.ts';
+import type { ClickHouse } from './client.ts';
+import { createConditions, isUuid, msParam } from './conditions.ts';
+import { derivedDeliveries, toDeliveryView, type DeliveryRow } from './derived-deliveries.ts';
+import { listDeliveries } from './list-deliveries.ts';
+
+type StoredEvent = Omit<EventRow, 'payload' | 'accepted_at'> & {
+  payload: string;
+  accepted_ms: number | string;
+};
+
+export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse }): DeliveryReader {
+  return {
+    find: async (deliveryId) => {
+      if (!isUuid(deliveryId)) return null;
+      const { where, params } = byDelivery(deliveryId, 'd.');
+      const [row] = await clickhouse.select<DeliveryRow>(derivedDeliveries(where()), params);
+      return row ? toDeliveryView(row) : null;
+    },
+    list: (filter, page) => listDeliveries(clickhouse, filter, page),
+    event: async (deliveryId) => {
+      if (!isUuid(deliveryId)) return null;
+      const { where, params } = byDelivery(deliveryId, '');
+      const [row] = await clickhouse.select<StoredEvent>(
+        `SELECT delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, payload,
+           toUnixTimestamp64Milli(accepted_at) AS accepted_ms, replay_of, traceparent
+         FROM events ${where()} LIMIT 1`,
+        params,
+      );
+      if (!row) return null;
+      const { accepted_ms, payload, ...rest } = row;
+      return { ...rest, payload: Buffer.from(payload), accepted_at: Number(accepted_ms) };
+    },
+  };
+}
+
+/** The id's own time narrows the search to one partition and a few granules of it. */
+function byDelivery(deliveryId: string, prefix: string) {
+  const conditions = createConditions();
+  conditions.add(`${prefix}delivery_id = {delivery_id:UUID}`, { delivery_id: deliveryId });
+  const accepted_at = timeOfId(deliveryId) ?? undefined;
+  conditions.add(`${prefix}accepted_at = ${msParam('accepted_at')}`, { accepted_at });
+  return conditions;
+}

@@ -1,0 +1,6 @@
+export { openClickHouse, type ClickHouse, type ClickHouseOptions } from './client.ts';
+export { migrateClickHouse } from './migrate.ts';
+export { createHistoryWriter } from './history-writer.ts';
+export { createDeliveryReader } from './delivery-reader.ts';
+export { createAttemptReader } from './attempt-reader.ts';
+export { createStatsReader } from './stats-reader.ts';

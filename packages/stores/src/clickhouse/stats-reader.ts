@@ -1,0 +1,128 @@
+import type { StatsBucket, StatsReader, Totals } from '../ports.ts';
+import type { ClickHouse } from './client.ts';
+import { createConditions, isUuid, msParam } from './conditions.ts';
+
+type Counted = 'success' | 'failed_attempt' | 'failure';
+type Latency = [number | null, number | null, number | null];
+type AttemptCounts = Record<Counted, number | string> & { latency: Latency };
+
+const COUNTS = `sum(m.success) AS success, sum(m.failed_attempt) AS failed_attempt, sum(m.failure) AS failure,
+  quantilesTDigestMerge(0.5, 0.95, 0.99)(m.latency) AS latency`;
+
+function counts({ success, failed_attempt, failure, latency: [p50, p95, p99] }: AttemptCounts) {
+  return {
+    success: Number(success),
+    failed_attempt: Number(failed_attempt),
+    failure: Number(failure),
+    p50_ms: p50,
+    p95_ms: p95,
+    p99_ms: p99,
+  };
+}
+
+interface Scope {
+  tenant_id?: string;
+  subscription_id?: string;
+  since: number;
+  until?: number;
+}
+
+/** Times count by whole minutes: the one that `since` lies in is part of it. */
+function ofScope(scope: Scope, at: string) {
+  const conditions = createConditions();
+  conditions.add('tenant_id = {tenant_id:String}', { tenant_id: scope.tenant_id });
+  conditions.add('subscription_id = {subscription_id:UUID}', { subscription_id: scope.subscription_id });
+  conditions.add(`${at} >= toStartOfMinute(${msParam('since')})`, { since: scope.since });
+  conditions.add(`${at} < ${msParam('until')}`, { until: scope.until });
+  return conditions;
+}
+
+/** Reads the per-minute roll-ups, never the rows themselves but for dispositions, which are few. */
+export function createStatsReader({ clickhouse }: { clickhouse: ClickHouse }): StatsReader {
+  return {
+    perMinute: (filter) => perMinute(clickhouse, filter),
+    totals: (filter) => totals(clickhouse, filter),
+    eventTypes: (filter) => eventTypes(clickhouse, filter),
+  };
+}
+
+async function perMinute(
+  clickhouse: ClickHouse,
+  filter: Parameters<StatsReader['perMinute']>[0],
+): Promise<StatsBucket[]> {
+  if (!isUuid(filter.subscription_id)) return [];
+  const { where, params } = ofScope(filter, 'minute');
+  const rows = await clickhouse.select<AttemptCounts & { at: number | string }>(
+    `SELECT toUnixTimestamp(m.minute) AS at, ${COUNTS} FROM attempt_minutes AS m ${where()}
+     GROUP BY m.minute ORDER BY m.minute`,
+    params,
+  );
+  return rows.map((row) => ({ at: Number(row.at) * 1000, ...counts(row) }));
+}
+
+async function totals(clickhouse: ClickHouse, scope: Parameters<StatsReader['totals']>[0]): Promise<Totals> {
+  const [attempts, events, dispositions] = await Promise.all([
+    attemptTotals(clickhouse, scope),
+    eventTotal(clickhouse, scope),
+    dispositionTotals(clickhouse, scope),
+  ]);
+  return {
+    events,
+    attempts: attempts.success + attempts.failed_attempt + attempts.failure,
+    ...attempts,
+    filtered: dispositions.get('filtered') ?? 0,
+    cancelled: dispositions.get('cancelled') ?? 0,
+    expired: dispositions.get('expired') ?? 0,
+  };
+}
+
+async function attemptTotals(clickhouse: ClickHouse, scope: Scope) {
+  const { where, params } = ofScope(scope, 'minute');
+  const [row] = await clickhouse.select<AttemptCounts>(
+    `SELECT ${COUNTS} FROM attempt_minutes AS m ${where()}`,
+    params,
+  );
+  return counts(row ?? { success: 0, failed_attempt: 0, failure: 0, latency: [null, null, null] });
+}
+
+async function eventTotal(clickhouse: ClickHouse, scope: Scope): Promise<number> {
+  const { where, params } = ofScope(scope, 'minute');
+  const [row] = await clickhouse.select<{ events: number | string }>(
+    `SELECT sum(m.events) AS events FROM event_minutes AS m ${where()}`,
+    params,
+  );
+  return Number(row?.events ?? 0);
+}
+
+async function dispositionTotals(clickhouse: ClickHouse, scope: Scope): Promise<Map<string, number>> {
+  const { where, params } = ofScope(scope, 'at');
+  const rows = await clickhouse.select<{ what: string; deliveries: number | string }>(
+    `SELECT what, uniqExact(delivery_id) AS deliveries FROM dispositions ${where()} GROUP BY what`,
+    params,
+  );
+  return new Map(rows.map((row) => [row.what, Number(row.deliveries)]));
+}
+
+async function eventTypes(
+  clickhouse: ClickHouse,
+  { limit, ...scope }: Parameters<StatsReader['eventTypes']>[0],
+): Promise<{ event_type: string; events: number; last_seen: number }[]> {
+  const { add, where, params } = ofScope(scope, 'minute');
+  add('m.event_type IS NOT NULL', {});
+  const rows = await clickhouse.select<{
+    event_type: string;
+    events: number | string;
+    last_seen: number | string;
+  }>(
+    `SELECT m.event_type AS event_type, sum(m.events) AS events,
+       toUnixTimestamp64Milli(max(m.last_seen)) AS last_seen
+     FROM event_minutes AS m ${where()}
+     GROUP BY m.event_type ORDER BY events DESC, event_type LIMIT {limit:UInt32}`,
+    { ...params, limit },
+  );
+  return rows.map((row) => ({
+    event_type: row.event_type,
+    events: Number(row.events),
+    last_seen: Number(row.last_seen),
+  }));
+}
