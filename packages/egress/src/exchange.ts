@@ -3,9 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { StringDecoder } from 'node:string_decoder';
 import type { PostResult } from '@milena/domain';
 import type { CancelTimer, Clock } from '@milena/runtime';
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import type { ConnectProgress } from './connect.ts';
-import { classifyExchangeError, codeOf, PostFailure } from './failure.ts';
+import { classifyExchangeError, PostFailure } from './failure.ts';
 
 /** One POST as asked for. */
 export interface PostRequest {
@@ -141,8 +141,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectProgress {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    const code = codeOf(error);
-    if (!this.#ended && (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED')) {
+    const unsendable =
+      error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError;
+    if (unsendable && !this.#ended) {
       this.abandon();
       this.#ending.onFault(error);
       return;

@@ -13,11 +13,11 @@ export class PostFailure extends Error {
   }
 }
 
-/** The system's or the library's code of an error, or its message when it has none. */
+/** The system's code of an error, such as ECONNREFUSED; its message when it has none or only one of undici's own. */
 export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typeof code === 'string' && !code.startsWith('UND_') ? code : String(message);
 }
 
 /** What the parser objects to, for example "Invalid character in chunk size"; null when it was not the parser. */

@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { HttpPostClosedError, type PostRequest } from '../src/index.ts';
+import { createWorkshop, type Workshop } from './endpoints.ts';
+
+let shop: Workshop;
+beforeEach(() => {
+  shop = createWorkshop();
+});
+afterEach(() => shop.close());
+
+const to = (url: string, timeoutMs = 5000): PostRequest => ({
+  url,
+  headers: {},
+  body: Buffer.from('{}'),
+  timeoutMs,
+});
+
+describe('connections kept alive', () => {
+  it('a connection the peer closed between two posts costs the next one nothing', async () => {
+    const closed: Promise<unknown>[] = [];
+    const endpoint = await shop.raw((socket) => {
+      closed.push(once(socket, 'close'));
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', () => socket.end());
+    });
+    for (let i = 1; i <= 5; i += 1) {
+      expect(await shop.post(endpoint.url)).toMatchObject({ ok: true });
+      await Promise.all(closed);
+    }
+    expect(endpoint.requests()).toBe(5);
+  });
+
+  it('a request lost on a kept connection is reported as reset and not sent again', async () => {
+    const endpoint = await shop.raw((socket, request) => {
+      if (request === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      else socket.resetAndDestroy();
+    });
+    expect(await shop.post(endpoint.url)).toMatchObject({ ok: true });
+    expect(await shop.post(endpoint.url)).toMatchObject({ ok: false, error_kind: 'reset' });
+    expect(endpoint.requests()).toBe(2);
+    expect(endpoint.connections()).toBe(1);
+  });
+
+  it('however peers close, the target never sees more requests than were posted', async () => {
+    const endpoint = await shop.raw((socket, request) => {
+      if (request % 3 === 0) socket.destroy();
+      else if (request % 3 === 1) socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      else socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    });
+    const lane = async (): Promise<number> => {
+      let answered = 0;
+      for (let i = 0; i < 50; i += 1) if ((await shop.post(endpoint.url)).http_status === 200) answered += 1;
+      return answered;
+    };
+    const answered = await Promise.all([lane(), lane(), lane(), lane()]);
+    expect(endpoint.requests()).toBeLessThanOrEqual(200);
+    expect(answered.reduce((sum, one) => sum + one)).toBeGreaterThan(80);
+  });
+
+  it('a thousand posts at once are all answered, and close leaves no socket', async () => {
+    const client = shop.client();
+    const endpoint = await shop.http((_request, response) => response.end('ok'));
+    const results = await Promise.all(
+      Array.from({ length: 1000 }, () => client.post(to(endpoint.url, 20_000))),
+    );
+    expect(results.filter(({ ok }) => ok)).toHaveLength(1000);
+    expect(endpoint.requests()).toBe(1000);
+    await client.close();
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        endpoint.server.getConnections((_error, open) => {
+          if (open === 0) resolve();
+          else setImmediate(check);
+        });
+      };
+      check();
+    });
+  });
+
+  it('close cuts short what is under way, and says that it was not the endpoint', async () => {
+    const client = shop.client({
+      lookup: (name) =>
+        name === 'hangs.test' ? new Promise(() => undefined) : Promise.resolve(['127.0.0.1']),
+    });
+    const endpoint = await shop.raw(() => undefined);
+    const posts = [client.post(to(endpoint.url)), client.post(to('http://hangs.test/'))];
+    const outcomes = Promise.allSettled(posts);
+    await endpoint.whenRequests(1);
+    await client.close();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(HttpPostClosedError) });
+    }
+    await expect(client.post(to(endpoint.url))).rejects.toBeInstanceOf(HttpPostClosedError);
+  });
+});
