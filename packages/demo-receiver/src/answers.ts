@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@milena/runtime';
 
 /** A request that was read to its end and is to be answered. */
-export interface Call {
+interface Call {
   request: IncomingMessage;
   response: ServerResponse;
   query: URLSearchParams;

@@ -56,7 +56,7 @@ function statusSentence(status: number, location: string | undefined): string {
 }
 
 /** One of the two is called, once. */
-export interface ExchangeEnding {
+interface ExchangeEnding {
   /** `reusable`: the connection can carry another POST. */
   onResult(result: PostResult, reusable: boolean): void;
   /** The request could not be written as it is; the endpoint has no part in it. */

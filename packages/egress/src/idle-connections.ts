@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts';
 
 /** Open connections that wait for the next POST. */
-export interface IdleConnections {
+interface IdleConnections {
   /** The one used last, so that those no longer needed run into their keep-alive limit. */
   take(origin: string): Connection | undefined;
   /** False: there are enough of them, close it. */

@@ -1,5 +1,5 @@
 /** A range that no public service answers from, and what it is for. */
-export interface SpecialRange {
+interface SpecialRange {
   cidr: string;
   what: string;
 }
