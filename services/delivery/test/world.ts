@@ -65,6 +65,8 @@ export interface World {
   settle(): Promise<void>;
   /** Time passes, with everything that comes of it. */
   pass(ms: number): Promise<void>;
+  /** Stops the worker and lets the time pass that it may take. */
+  end(): Promise<void>;
   /** A second worker over the same log and stores, after the first one. */
   restart(config?: Partial<DeliveryConfig>): Promise<void>;
   attempts(): Attempt[];
@@ -258,6 +260,11 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
       }
       clock.advance(end - clock.now());
       await world.settle();
+    },
+    end: async () => {
+      const stopped = world.service.stop();
+      await world.pass(CONFIG.drainTimeoutMs);
+      await stopped;
     },
     restart: async (config) => {
       world.service = build({ ...CONFIG, ...options, ...config });

@@ -1,0 +1,163 @@
+import { retryTopic } from '@milena/log';
+import { answer, createWorld, hang, slow, type World } from './world.ts';
+
+/** Posts under way at each moment a post began, by what `of` picks. */
+function watchInFlight(world: World, of: (subscriptionId: string) => boolean) {
+  const seen = { now: 0, most: 0 };
+  for (const [id, script] of world.scripts) {
+    if (!of(id)) continue;
+    world.scripts.set(id, async (posted, n) => {
+      seen.now += 1;
+      seen.most = Math.max(seen.most, seen.now);
+      try {
+        return await script(posted, n);
+      } finally {
+        seen.now -= 1;
+      }
+    });
+  }
+  return seen;
+}
+
+describe('lanes', () => {
+  let world: World;
+  afterEach(() => world.end());
+
+  it('a hanging endpoint leaves others untouched', async () => {
+    world = await createWorld();
+    const sick = world.subscribe();
+    const well = world.subscribe();
+    world.scripts.set(sick.id, hang(world.clock));
+    world.scripts.set(well.id, slow(world.clock, 20));
+    for (let n = 0; n < 500; n += 1) await world.send(sick);
+    for (let second = 0; second < 30; second += 1) {
+      await world.send(sick);
+      await world.send(well);
+      await world.pass(1000);
+    }
+    const waits = world.posts
+      .filter((p) => p.subscription_id === well.id)
+      .map((p, i) => p.at - (world.posts[0]!.at + i * 1000));
+    expect(waits).toEqual(Array(30).fill(0));
+  });
+
+  it('no more than max_in_flight attempts are made at once, and all get their turn', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe({ max_in_flight: 3 });
+    world.scripts.set(subscription.id, slow(world.clock, 50));
+    const seen = watchInFlight(world, () => true);
+    for (let n = 0; n < 30; n += 1) await world.send(subscription);
+    await world.pass(2000);
+    expect(seen.most).toBe(3);
+    expect(world.attempts()).toHaveLength(30);
+    expect(world.sentTo(retryTopic('10s'))).toEqual([]);
+  });
+
+  it('the worker makes no more attempts at once than its concurrency', async () => {
+    world = await createWorld({ concurrency: 8 });
+    const all = Array.from({ length: 20 }, () => world.subscribe());
+    for (const { id } of all) world.scripts.set(id, slow(world.clock, 50));
+    for (const one of all) await world.send(one);
+    await world.pass(1000);
+    const seen = watchInFlight(world, () => true);
+    for (let n = 0; n < 3; n += 1) for (const one of all) await world.send(one);
+    await world.pass(3000);
+    expect(seen.most).toBe(8);
+    expect(world.attempts()).toHaveLength(80);
+  });
+
+  it('lanes that time out hold at most a quarter of the worker together, once that is known', async () => {
+    world = await createWorld({ concurrency: 40 });
+    const sick = Array.from({ length: 8 }, () => world.subscribe({ timeout_ms: 1000 }));
+    for (const { id } of sick) world.scripts.set(id, hang(world.clock));
+    const seen = watchInFlight(world, () => true);
+    for (let round = 0; round < 20; round += 1) {
+      for (const one of sick) for (let n = 0; n < 3; n += 1) await world.send(one);
+      await world.pass(1000);
+    }
+    expect(seen.most).toBe(10);
+    const well = world.subscribe();
+    await world.send(well);
+    await world.settle();
+    expect(world.posts.at(-1)!.subscription_id).toBe(well.id);
+  });
+
+  it('an endpoint that begins to hang counts as unhealthy before its first timeout', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, (posted, n) =>
+      n < 5 ? answer(world.clock) : hang(world.clock)(posted, n),
+    );
+    for (let n = 0; n < 5; n += 1) {
+      await world.send(subscription);
+      await world.settle();
+    }
+    await world.send(subscription);
+    await world.pass(5000);
+    await world.send(subscription);
+    await world.pass(11_000);
+    const states = world.attempts().map((a) => a.lane_state);
+    expect(states.slice(0, 7)).toEqual([...Array(6).fill('healthy'), 'unhealthy']);
+  });
+
+  it('what a slow endpoint can not take within about a second is put off, spread over the time it needs', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe({ max_in_flight: 2 });
+    world.scripts.set(subscription.id, slow(world.clock, 200));
+    await world.send(subscription);
+    await world.pass(200);
+    for (let n = 0; n < 60; n += 1) await world.send(subscription);
+    await world.settle();
+    // Ten a second: two under way and ten waiting are taken, the rest comes back in the order of its turns.
+    const putOff = world.sentTo(retryTopic('10s'));
+    expect(putOff).toHaveLength(48);
+    const dues = putOff.map((d) => d.due_at! - world.clock.now());
+    expect(Math.min(...dues)).toBeGreaterThanOrEqual(1000);
+    expect(Math.max(...dues)).toBeLessThan(7000);
+    expect(world.dispositions().filter((d) => d.what === 'deferred')).toHaveLength(48);
+    await world.pass(15_000);
+    expect(world.attempts()).toHaveLength(61);
+    expect(world.attempts().every((a) => a.attempt_number === 1)).toBe(true);
+    expect(world.log.unacked()).toBe(0);
+  });
+
+  it('a rate limit holds over any second, and what is beyond it is put off without using up attempts', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe({ rate_limit_per_s: 10 });
+    for (let n = 0; n < 100; n += 1) await world.send(subscription);
+    await world.pass(40_000);
+    expect(world.attempts()).toHaveLength(100);
+    expect(world.attempts().every((a) => a.attempt_number === 1)).toBe(true);
+    const times = world.posts.map((p) => p.at);
+    // Ten and the burst of one that had been saved up.
+    for (const from of times)
+      expect(times.filter((at) => at >= from && at < from + 1000).length).toBeLessThan(12);
+    expect(world.log.unacked()).toBe(0);
+    expect(times.at(-1)! - times[0]!).toBeLessThan(20_000);
+  });
+
+  it('a rate limit below one a second is kept', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe({ rate_limit_per_s: 0.1 });
+    for (let n = 0; n < 4; n += 1) await world.send(subscription);
+    await world.pass(5 * 60_000);
+    const times = world.posts.map((p) => p.at);
+    expect(times).toHaveLength(4);
+    for (const [i, at] of times.slice(1).entries()) expect(at - times[i]!).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it('takes turns between subscriptions when the worker is full', async () => {
+    world = await createWorld({ concurrency: 4 });
+    const greedy = world.subscribe();
+    const modest = world.subscribe();
+    for (const { id } of [greedy, modest]) world.scripts.set(id, slow(world.clock, 10));
+    await Promise.all([greedy, modest].map((one) => world.send(one)));
+    await world.pass(10);
+    for (let n = 0; n < 200; n += 1) await world.send(greedy);
+    for (let n = 0; n < 10; n += 1) await world.send(modest);
+    const before = world.posts.length;
+    await world.pass(60);
+    const share = world.posts.slice(before).filter((p) => p.subscription_id === modest.id);
+    expect(share.length).toBe(10);
+  });
+});
