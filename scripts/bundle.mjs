@@ -1,22 +1,34 @@
 // Bundles the service in the current directory: its own code and the packages of this repository into dist/*.cjs,
 // everything from npm left to node_modules.
 import { readdirSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
 import { build } from 'esbuild';
+
+const HERE = process.cwd();
 
 const npmStaysOutside = {
   name: 'npm-stays-outside',
   setup(builder) {
-    builder.onResolve({ filter: /^[^./]/ }, (args) =>
-      args.kind === 'entry-point' || args.path.startsWith('@milena/') ? undefined : { external: true },
-    );
+    builder.onResolve({ filter: /^[^./]/ }, async (args) => {
+      if (args.kind === 'entry-point' || args.path.startsWith('@milena/') || args.pluginData === 'asked') return;
+      if (isBuiltin(args.path)) return { external: true };
+      // The bundle will look from here. Where that finds another version than the package that imports it (npm nests
+      // versions that differ), the right one goes into the bundle.
+      const options = { kind: args.kind, pluginData: 'asked' };
+      const meant = await builder.resolve(args.path, { ...options, resolveDir: args.resolveDir });
+      const found = await builder.resolve(args.path, { ...options, resolveDir: HERE });
+      if (meant.errors.length > 0) return { errors: meant.errors };
+      return meant.path === found.path ? { external: true } : meant;
+    });
   },
 };
 
+// main.ts, and what main.ts runs as a process of its own.
+const entries = readdirSync('src').filter((file) => file === 'main.ts' || file.endsWith('-process.ts'));
+
 await build({
-  // main.ts, and what main.ts runs as a process of its own.
-  entryPoints: readdirSync('src')
-    .filter((f) => f === 'main.ts' || f.endsWith('-process.ts'))
-    .map((f) => `src/${f}`),
+  entryPoints: entries.map((file) => path.join('src', file)),
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   bundle: true,
