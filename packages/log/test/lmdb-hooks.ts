@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestClock, type TestClock } from '@milena/runtime';
+import { build } from 'esbuild';
+import { createLmdbLog } from '../src/lmdb/index.ts';
+import type { Hooks, OpenedLog, OpenOptions } from './conformance.ts';
+
+export function newDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'milena-log-'));
+}
+
+/** Lets whatever the passing of time set off run to its end: a few dozen turns of the event loop. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export async function openLmdb(
+  options: OpenOptions,
+  path: string,
+  clock: TestClock = createTestClock(),
+): Promise<OpenedLog> {
+  const { topics, partitions, heldRecordsPerPartition } = options;
+  const limits = heldRecordsPerPartition === undefined ? {} : { heldRecordsPerPartition };
+  const log = await createLmdbLog({ path, topics, partitions, clock, limits });
+  return {
+    log,
+    clock,
+    pass: async (ms) => {
+      clock.advance(ms);
+      await turns();
+    },
+    restart: async () => {
+      await log.close();
+      return openLmdb(options, path, clock);
+    },
+    // The file as it is at this moment is what a dead process would have left.
+    crash: async () => {
+      const copy = await newDirectory();
+      await copyFile(join(path, 'data.mdb'), join(copy, 'data.mdb'));
+      return openLmdb(options, copy, clock);
+    },
+    dispose: async () => {
+      await log.close();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The fixture as one script of plain JavaScript, which a Node without a loader can run. */
+async function bundledFixture(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(__dirname, 'fixtures/append-until-killed.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['lmdb', 'pino', 'prom-client'],
+    write: false,
+  });
+  return outputFiles[0]!.text;
+}
+
+export const lmdbHooks: Hooks = {
+  open: async (options) => openLmdb(options, await newDirectory()),
+  appendUntilKilled: async (options, acks) => {
+    const path = join(await newDirectory(), 'log');
+    await mkdir(path);
+    const child = spawn(process.execPath, ['-', path, String(options.partitions)], {
+      cwd: __dirname,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdin.end(await bundledFixture());
+    let output = '';
+    const exited = once(child, 'exit');
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      output += String(chunk);
+      if (output.split('\n').length > acks) child.kill('SIGKILL');
+    }
+    await exited;
+    // What follows the last line break is a number cut short.
+    const acked = output.split('\n').slice(0, -1).map(Number);
+    return { acked, found: await openLmdb(options, path) };
+  },
+};

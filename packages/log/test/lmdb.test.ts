@@ -1,0 +1,4 @@
+import { messageLogConformance } from './conformance.ts';
+import { lmdbHooks } from './lmdb-hooks.ts';
+
+messageLogConformance('LMDB', lmdbHooks);
