@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { StoreUnavailableError } from '../ports.ts';
 
 /** Node's codes for a server that can't be reached or went away. */
@@ -24,7 +25,7 @@ const PASSING_MESSAGE =
 
 /** Turns what will pass into StoreUnavailableError and leaves everything else as it is. */
 export function asStoreError(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
+  if (!types.isNativeError(error)) return new Error(String(error));
   if (error instanceof StoreUnavailableError) return error;
   const code = codeOf(error);
   if (code === null ? !PASSING_MESSAGE.test(error.message) : !NETWORK.has(code) && !PASSING.test(code))
@@ -37,9 +38,9 @@ export function asStoreError(error: unknown): Error {
   );
 }
 
-/** The SQLSTATE or system code; of the first cause when several addresses were tried. */
+/** The SQLSTATE or system code; that of the first failure when several addresses were tried (an AggregateError). */
 export function codeOf(error: unknown): string | null {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : null;
+  const { code, errors } = (error ?? {}) as { code?: unknown; errors?: unknown[] };
+  if (typeof code === 'string') return code;
+  return errors?.[0] === undefined ? null : codeOf(errors[0]);
 }
