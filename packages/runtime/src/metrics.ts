@@ -72,6 +72,11 @@ export function createMetrics(options: { process?: boolean } = {}) {
     recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
       'table',
     ]),
+    recorderUndecodable: counter(
+      'recorder_undecodable_records_total',
+      'Records the recorder skipped because they can not be decoded',
+      ['topic'],
+    ),
     cacheLookups: counter('subscription_cache_lookups_total', 'Look-ups of subscriptions', ['result']),
     eventLoopLag: histogram(
       'event_loop_lag_seconds',

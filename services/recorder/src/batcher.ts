@@ -1,0 +1,104 @@
+import type { CancelTimer, Clock } from '@milena/runtime';
+import { createBatchQueue } from './batch-queue.ts';
+import { keepTrying } from './keep-trying.ts';
+
+export interface BatcherOptions<Item> {
+  clock: Clock;
+  /** How long the first item of a batch waits for company, ms. */
+  lingerMs: number;
+  maxItems: number;
+  maxBytes: number;
+  /** Called for one batch at a time. `again`: an earlier try with these items failed, perhaps after storing some. */
+  write: (items: readonly Item[], again: boolean) => Promise<void>;
+  /** A try failed; the next one follows after `retryInMs`. */
+  onFailure: (error: unknown, items: number, tries: number, retryInMs: number) => void;
+}
+
+export interface Batcher<Item> {
+  add(item: Item, bytes: number): void;
+  /** Forgets items that are not being written yet. */
+  drop(unwanted: (item: Item) => boolean): void;
+  /** Writes what is there without lingering. Resolves when all is written, at the latest after `deadlineMs`; then the rest is given up. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Gathers items and writes them in batches, in order, one batch at a time. A batch that fails is tried again for ever,
+ * with growing waits: the items stay the caller's to acknowledge, so a store that is away holds the log back and loses
+ * nothing.
+ */
+export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
+  const { clock, lingerMs, write, onFailure } = options;
+  const queue = createBatchQueue<Item>(options);
+  const givenUp = new AbortController();
+  let cancelLinger: CancelTimer | null = null;
+  let lingered = false;
+  let draining = false;
+  let running: Promise<void> | null = null;
+
+  const ready = () => !queue.isEmpty() && (lingered || draining || queue.isFull());
+
+  function stopLingering(): void {
+    cancelLinger?.();
+    cancelLinger = null;
+    lingered = false;
+  }
+
+  async function run(): Promise<void> {
+    while (ready() && !givenUp.signal.aborted) {
+      stopLingering();
+      const items = queue.takeBatch();
+      await keepTrying({
+        clock,
+        signal: givenUp.signal,
+        attempt: (tries) => write(items, tries > 1),
+        onFailure: (error, tries, retryInMs) => {
+          onFailure(error, items.length, tries, retryInMs);
+        },
+      });
+    }
+    running = null;
+    wake();
+  }
+
+  /** Starts writing when a batch is ready, otherwise the wait for company. */
+  function wake(): void {
+    if (running !== null || queue.isEmpty() || givenUp.signal.aborted) return;
+    if (ready()) {
+      running = run();
+      return;
+    }
+    cancelLinger ??= clock.after(lingerMs, () => {
+      lingered = true;
+      wake();
+    });
+  }
+
+  return {
+    add: (item, bytes) => {
+      queue.push(item, bytes);
+      wake();
+    },
+    drop: (unwanted) => {
+      queue.drop(unwanted);
+    },
+    drain: async (deadlineMs) => {
+      draining = true;
+      wake();
+      if (running !== null) await within(clock, deadlineMs, running);
+      givenUp.abort();
+      stopLingering();
+    },
+  };
+}
+
+/** Resolves with the work, or when the time is up. */
+function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    void work.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}

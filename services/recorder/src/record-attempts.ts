@@ -1,0 +1,104 @@
+import {
+  decodeLogEntry,
+  type Attempt,
+  type Disposition,
+  type EventRow,
+  type FilteredEvent,
+  type LogEntry,
+} from '@milena/domain';
+import { DELIVERY_LOG, GROUPS } from '@milena/log';
+import type { HistoryWriter } from '@milena/stores';
+import { requireStorableAttempt, requireStorableDisposition } from './storable.ts';
+import type { Entry, StreamSpec } from './stream.ts';
+import { notYetStored, writeRows, type TableDeps } from './tables.ts';
+
+/**
+ * What happened becomes rows: attempts, dispositions, and the event of a filtered one, which went nowhere else. A
+ * repeated disposition is harmless (one per delivery and kind counts), so only the others are looked up.
+ */
+export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): StreamSpec<LogEntry> {
+  return {
+    group: GROUPS.recorderLog,
+    topic: DELIVERY_LOG,
+    decode: (record) => {
+      const entry = decodeLogEntry(record);
+      if (entry.kind === 'attempt') requireStorableAttempt(entry.attempt);
+      else requireStorableDisposition(entry.disposition);
+      return entry;
+    },
+    write: async (entries) => {
+      const { events, dispositions, attempts } = sortOut(entries);
+      // Events first: until its row is there, a filtered delivery does not exist for readers.
+      await writeEvents(deps, events);
+      await writeRows(deps, {
+        table: 'dispositions',
+        rows: dispositions,
+        happenedAt: (row) => row.at,
+        insert: (rows) => deps.history.insertDispositions(rows),
+      });
+      await writeAttempts(deps, attempts);
+    },
+  };
+}
+
+function sortOut(entries: readonly Entry<LogEntry>[]) {
+  const events: Entry<EventRow>[] = [];
+  const dispositions: Disposition[] = [];
+  const attempts: Entry<Attempt>[] = [];
+  for (const { row, maybeStored } of entries) {
+    if (row.kind === 'attempt') {
+      attempts.push({ row: row.attempt, maybeStored });
+      continue;
+    }
+    dispositions.push(row.disposition);
+    if (row.event) events.push({ row: filteredEvent(row.disposition, row.event), maybeStored });
+  }
+  return { events, dispositions, attempts };
+}
+
+function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow {
+  return {
+    delivery_id: disposition.delivery_id,
+    event_id: disposition.event_id,
+    tenant_id: disposition.tenant_id,
+    subscription_id: disposition.subscription_id,
+    event_type: disposition.event_type,
+    content_type: event.content_type,
+    payload: Buffer.from(event.payload_base64, 'base64'),
+    accepted_at: event.accepted_at,
+    replay_of: null,
+    traceparent: event.traceparent,
+  };
+}
+
+async function writeEvents(
+  deps: TableDeps & { history: HistoryWriter },
+  entries: readonly Entry<EventRow>[],
+) {
+  const rows = await notYetStored(deps.history, 'events', entries, {
+    id: (row) => row.delivery_id,
+    at: (row) => row.accepted_at,
+  });
+  await writeRows(deps, {
+    table: 'events',
+    rows,
+    happenedAt: (row) => row.accepted_at,
+    insert: (batch) => deps.history.insertEvents(batch),
+  });
+}
+
+async function writeAttempts(
+  deps: TableDeps & { history: HistoryWriter },
+  entries: readonly Entry<Attempt>[],
+) {
+  const rows = await notYetStored(deps.history, 'attempts', entries, {
+    id: (row) => row.attempt_id,
+    at: (row) => row.started_at,
+  });
+  await writeRows(deps, {
+    table: 'attempts',
+    rows,
+    happenedAt: (row) => row.started_at + row.duration_ms,
+    insert: (batch) => deps.history.insertAttempts(batch),
+  });
+}

@@ -1,0 +1,33 @@
+import { decodeDeadLetter } from '@milena/domain';
+import { DEAD_LETTER, GROUPS } from '@milena/log';
+import type { DeadLetter, DeadLetterStore } from '@milena/stores';
+import { eventRowOf } from './storable.ts';
+import type { StreamSpec } from './stream.ts';
+import { writeRows, type TableDeps } from './tables.ts';
+
+/** Deliveries given up become dead letters in Postgres; its insert ignores those it has. */
+export function recordDeadLetters(
+  deps: TableDeps & { deadLetters: Pick<DeadLetterStore, 'insert'> },
+): StreamSpec<DeadLetter> {
+  return {
+    group: GROUPS.recorderDeadLetters,
+    topic: DEAD_LETTER,
+    decode: (record) => {
+      const { delivery, facts } = decodeDeadLetter(record);
+      return {
+        ...eventRowOf(delivery),
+        status: 'open',
+        reason: facts.reason,
+        attempts: facts.attempts,
+        dead_lettered_at: facts.at,
+      };
+    },
+    write: (entries) =>
+      writeRows(deps, {
+        table: 'dead_letters',
+        rows: entries.map((entry) => entry.row),
+        happenedAt: (row) => row.dead_lettered_at,
+        insert: (rows) => deps.deadLetters.insert(rows),
+      }),
+  };
+}

@@ -1,0 +1,72 @@
+import type { MessageLog } from '@milena/log';
+import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { DeadLetterStore, HistoryWriter } from '@milena/stores';
+import { recordAttempts } from './record-attempts.ts';
+import { recordDeadLetters } from './record-dead-letters.ts';
+import { recordEvents } from './record-events.ts';
+import { createStream } from './stream.ts';
+
+export interface RecorderDeps {
+  log: Pick<MessageLog, 'consume'>;
+  history: HistoryWriter;
+  deadLetters: Pick<DeadLetterStore, 'insert'>;
+  clock: Clock;
+  logger: Logger;
+  metrics: Pick<Metrics, 'recorderBatch' | 'recorderLag' | 'recorderErrors' | 'recorderUndecodable'>;
+  /** How long a row waits for others to share its insert; default 250 ms. */
+  lingerMs?: number;
+  /** Rows of one insert; default 5,000. */
+  maxRows?: number;
+  /** Bytes of the records of one insert; default 8 MiB. */
+  maxBytes?: number;
+  /** How long a stop waits for the stores; default 10 s. */
+  drainTimeoutMs?: number;
+}
+
+export interface RecorderHealth {
+  status: 'up' | 'down';
+  /** What is wrong, for people. */
+  problems: string[];
+}
+
+export interface RecorderService {
+  start(): Promise<void>;
+  /** Stores what it has taken, as long as the stores answer in time, and leaves the groups. Idempotent. */
+  stop(): Promise<void>;
+  health(): RecorderHealth;
+}
+
+/** Streams what happened from the log into the stores: events, attempts and dispositions, dead letters. */
+export function createRecorderService(deps: RecorderDeps): RecorderService {
+  const options = {
+    ...deps,
+    lingerMs: deps.lingerMs ?? 250,
+    maxRows: deps.maxRows ?? 5000,
+    maxBytes: deps.maxBytes ?? 8 * 1024 * 1024,
+  };
+  const streams = [
+    createStream(options, recordEvents(deps)),
+    createStream(options, recordAttempts(deps)),
+    createStream(options, recordDeadLetters(deps)),
+  ];
+  let running = false;
+  let stopping: Promise<void> | null = null;
+
+  const stop = async () => {
+    running = false;
+    await Promise.all(streams.map((stream) => stream.stop(deps.drainTimeoutMs ?? 10_000)));
+  };
+
+  return {
+    start: async () => {
+      for (const stream of streams) await stream.start();
+      running = true;
+    },
+    stop: () => (stopping ??= stop()),
+    health: () => {
+      const problems = streams.flatMap((stream) => stream.problems());
+      if (!running) problems.push('the recorder is not running');
+      return { status: problems.length === 0 ? 'up' : 'down', problems };
+    },
+  };
+}
