@@ -75,7 +75,7 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
       for (const [id, memory] of memories) {
         write(deps, id, memory);
         const settled = memory.shown === 'healthy' && memory.stored === 'healthy';
-        if (settled && !memory.writing) memories.delete(id);
+        if (settled && !memory.writing && deps.clock.now() >= memory.nextWriteAt) memories.delete(id);
       }
     },
   };

@@ -71,8 +71,7 @@ describe('an open breaker', () => {
   it('stays open when the probe fails, and probes again with nothing but deferred deliveries coming', async () => {
     const subscription = await opened();
     world.scripts.set(subscription.id, (_, n) => status(world.clock, n < 13 ? 503 : 200));
-    const { retry_delays: _, ...rest } = subscription;
-    const patient = { ...rest, retry_delays: null, version: 2 };
+    const patient = { ...subscription, retry_delays: null, version: 2 };
     world.subscriptions.set(subscription.id, {
       subscription: patient,
       secrets: [],

@@ -28,7 +28,7 @@ export interface MemoryLog extends MessageLog {
 const PARTITIONS = 4;
 
 function partitionOf(key: string): number {
-  return [...key].reduce((sum, character) => sum + character.charCodeAt(0), 0) % PARTITIONS;
+  return Buffer.from(key).reduce((sum, byte) => sum + byte, 0) % PARTITIONS;
 }
 
 /** A log in memory that holds records back until they are due, and hands unacked ones to the next consumer. */

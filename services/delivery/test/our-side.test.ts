@@ -1,0 +1,260 @@
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, retryTopic, type LogRecord } from '@milena/log';
+import { answer, createWorld, slow, status, type World } from './world.ts';
+
+/** Takes new events, but nothing that a worker appends. */
+const notForEvents = (records: readonly LogRecord[]) => records[0]!.topic !== DELIVERIES;
+
+describe('while the subscriptions are away', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+  afterEach(() => world.end());
+
+  it('nothing is decided about a delivery; it is delivered when they are back', async () => {
+    const subscription = world.subscribe();
+    world.directoryAway = () => true;
+    await world.send(subscription);
+    await world.pass(60_000);
+    expect(world.posts).toEqual([]);
+    expect(world.log.unacked()).toBe(1);
+    expect(world.log.records).toHaveLength(1);
+    expect(world.service.health()).toEqual({
+      status: 'down',
+      problems: ["the subscriptions can't be reached: no connection"],
+    });
+    world.directoryAway = () => false;
+    await world.pass(5000);
+    expect(world.attempts()).toMatchObject([{ outcome: 'success' }]);
+    expect(world.log.unacked()).toBe(0);
+    expect(world.service.health()).toEqual({ status: 'up', problems: [] });
+  });
+
+  it('those that are known go on', async () => {
+    const away = world.subscribe();
+    const known = world.subscribe();
+    world.directoryAway = (id) => id === away.id;
+    for (let n = 0; n < 100; n += 1) await world.send(away);
+    await world.send(known);
+    await world.settle();
+    expect(world.posts.map((p) => p.subscription_id)).toEqual([known.id]);
+  });
+
+  it('a delivery whose turn has come goes by what was known a moment ago', async () => {
+    const subscription = world.subscribe({ max_in_flight: 1 });
+    world.scripts.set(subscription.id, slow(world.clock, 100));
+    await world.send(subscription);
+    await world.send(subscription);
+    await world.settle();
+    world.directoryAway = () => true;
+    await world.pass(300);
+    expect(world.attempts()).toHaveLength(2);
+  });
+
+  it('a stop hands back what waits for them', async () => {
+    const subscription = world.subscribe();
+    world.directoryAway = () => true;
+    await world.send(subscription);
+    await world.pass(1000);
+    await world.service.stop();
+    world.directoryAway = () => false;
+    await world.restart();
+    expect(world.attempts()).toHaveLength(1);
+    expect(world.posts).toHaveLength(1);
+  });
+});
+
+describe('while the log takes nothing', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+  afterEach(() => world.end());
+
+  it.each([
+    ['after a success', 200, {}],
+    ['after a failure with retries left', 500, {}],
+    ['after the last failure', 500, { attempt: 6 }],
+    ['after 410', 410, {}],
+  ])(
+    '%s the POST is not repeated and nothing is acked; then one append has it all',
+    async (_, code, changes) => {
+      const subscription = world.subscribe();
+      world.scripts.set(subscription.id, () => status(world.clock, code));
+      await world.send(subscription, changes);
+      const tried: string[][] = [];
+      world.log.away = (records) => {
+        tried.push(records.map((r) => `${r.topic} ${r.value.toString()}`));
+        return true;
+      };
+      await world.pass(30_000);
+      expect(world.posts).toHaveLength(1);
+      expect(world.log.unacked()).toBe(1);
+      expect(world.log.records).toHaveLength(1);
+      expect(world.service.health().status).toBe('down');
+      expect(tried.length).toBeGreaterThan(3);
+      // The same records every time: the attempt keeps its id and the retry its due time.
+      expect(new Set(tried.map((one) => one.join()))).toHaveProperty('size', 1);
+      world.log.away = () => false;
+      await world.pass(5000);
+      const made = world.attempts();
+      expect(made.filter((a) => a.attempt_number === made[0]!.attempt_number)).toHaveLength(1);
+      const expected =
+        code === 200 ? [] : [code === 500 && !('attempt' in changes) ? retryTopic('10s') : DEAD_LETTER];
+      expect(world.log.records.slice(1, 3).map((r) => r.topic)).toEqual([DELIVERY_LOG, ...expected]);
+      expect(world.log.records[0]!.acked).toBe(true);
+      expect(world.service.health().status).toBe('up');
+    },
+  );
+
+  it('a cancellation and a deferral are not acked either', async () => {
+    const deleted = world.subscribe();
+    world.subscriptions.delete(deleted.id);
+    const limited = world.subscribe({ rate_limit_per_s: 0.1 });
+    await world.send(limited);
+    await world.settle();
+    world.log.away = notForEvents;
+    await world.send(deleted);
+    await world.send(limited);
+    await world.pass(30_000);
+    expect(world.log.unacked()).toBe(2);
+    world.log.away = () => false;
+    await world.pass(6000);
+    expect(
+      world
+        .dispositions()
+        .map((d) => d.what)
+        .sort(),
+    ).toEqual(['cancelled', 'deferred']);
+    expect(
+      world.log.records
+        .slice(0, 4)
+        .filter((r) => r.topic === DELIVERIES)
+        .every((r) => r.acked),
+    ).toBe(true);
+  });
+
+  it('no further attempt begins, because its result could not be kept', async () => {
+    const subscription = world.subscribe();
+    world.log.away = notForEvents;
+    for (let n = 0; n < 51; n += 1) await world.send(subscription);
+    await world.pass(10_000);
+    const begun = world.posts.length;
+    expect(begun).toBeLessThan(51);
+    await world.pass(10_000);
+    expect(world.posts).toHaveLength(begun);
+    world.log.away = () => false;
+    await world.pass(30_000);
+    expect(world.posts).toHaveLength(51);
+    expect(world.log.unacked()).toBe(0);
+  });
+});
+
+describe('when our own code fails', () => {
+  it('the record is never acked unhandled, tried again, and others go on', async () => {
+    const world = await createWorld();
+    const broken = world.subscribe();
+    const fine = world.subscribe();
+    world.scripts.set(broken.id, (_, n) => {
+      if (n < 3) throw new TypeError('a bug');
+      return answer(world.clock);
+    });
+    await world.send(broken);
+    await world.send(fine);
+    await world.settle();
+    expect(world.attempts().map((a) => a.subscription_id)).toEqual([fine.id]);
+    expect(world.log.unacked()).toBe(1);
+    await world.pass(30_000);
+    expect(world.attempts().map((a) => a.subscription_id)).toEqual([fine.id, broken.id]);
+    expect(world.log.unacked()).toBe(0);
+    expect(world.logLines.filter((line) => line['event'] === 'delivery.broken')).toHaveLength(3);
+    await world.end();
+  });
+});
+
+describe('a stop', () => {
+  it('finishes what is under way, hands back the rest, and so makes no duplicate and loses nothing', async () => {
+    const world = await createWorld();
+    const subscription = world.subscribe({ max_in_flight: 4 });
+    world.scripts.set(subscription.id, slow(world.clock, 300));
+    const sent = [];
+    for (let n = 0; n < 12; n += 1) sent.push(await world.send(subscription));
+    await world.pass(350);
+    const stopped = world.service.stop();
+    const underWay = world.posts.length;
+    await world.send(subscription);
+    await world.pass(10_000);
+    await stopped;
+    expect(world.posts).toHaveLength(underWay);
+    expect(world.attempts()).toHaveLength(underWay);
+    await world.restart();
+    await world.pass(60_000);
+    expect(world.posts).toHaveLength(13);
+    expect(new Set(world.posts.map((p) => p.delivery_id)).size).toBe(13);
+    expect(world.log.unacked()).toBe(0);
+    await world.end();
+  });
+
+  it('does not wait longer than it may, and leaves what did not end to the next worker', async () => {
+    const world = await createWorld({ drainTimeoutMs: 5000 });
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, (posted, n) =>
+      n === 0 ? new Promise(() => undefined) : slow(world.clock, 10)(posted, n),
+    );
+    await world.send(subscription);
+    await world.settle();
+    let done = false;
+    const stopped = world.service.stop().then(() => {
+      done = true;
+    });
+    await world.pass(4999);
+    expect(done).toBe(false);
+    await world.pass(1);
+    await stopped;
+    expect(world.log.unacked()).toBe(1);
+    await world.restart();
+    await world.pass(100);
+    expect(world.attempts()).toMatchObject([{ outcome: 'success' }]);
+    await world.end();
+  });
+
+  it('is over at once with nothing under way, and may be asked for twice', async () => {
+    const world = await createWorld();
+    await Promise.all([world.service.stop(), world.service.stop()]);
+    expect(world.clock.nextTimerAt()).toBeNull();
+    expect(world.service.health()).toEqual({ status: 'down', problems: ['the worker is not running'] });
+  });
+});
+
+describe('when partitions are taken away', () => {
+  it('nothing that waits is sent any more', async () => {
+    const world = await createWorld();
+    const subscription = world.subscribe({ max_in_flight: 1 });
+    world.scripts.set(subscription.id, slow(world.clock, 100));
+    for (let n = 0; n < 3; n += 1) await world.send(subscription);
+    await world.settle();
+    world.log.revoke();
+    await world.pass(5000);
+    expect(world.posts).toHaveLength(1);
+    await world.end();
+  });
+
+  it('an attempt under way is logged, but what follows is left to the new owner', async () => {
+    const world = await createWorld();
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, async (posted, n) => {
+      await slow(world.clock, 100)(posted, n);
+      return status(world.clock, 500);
+    });
+    const delivery = await world.send(subscription);
+    await world.settle();
+    world.log.revoke();
+    await world.pass(1000);
+    expect(world.attempts()).toMatchObject([
+      { delivery_id: delivery.delivery_id, outcome: 'failed_attempt' },
+    ]);
+    expect(world.sentTo(retryTopic('10s'))).toEqual([]);
+    expect(world.log.unacked()).toBe(1);
+    await world.end();
+  });
+});
