@@ -31,11 +31,7 @@ export const EVENT_HEADERS = {
   traceparent: { description: 'W3C trace context; sent on with every attempt.' },
 };
 
-export const REPLAYED_HEADER = {
-  'idempotent-replayed': {
-    description: '`true` when this answer was given before for the same idempotency key.',
-  },
-};
+export const REPLAYED_NOTE = 'The header `idempotent-replayed: true` says that this answer was given before.';
 
 /** The header of a repeated answer, if it is one. */
 export function replayedHeader(replayed: boolean): { headers?: Record<string, string> } {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseJsonBody } from '../json-body.ts';
 import { countRefusals } from '../refusals.ts';
 import { idempotencyKeyOf, tenantOf, traceparentOf, typeOf } from '../request-headers.ts';
-import { EVENT_HEADERS, JSON_TYPES, REPLAYED_HEADER, replayedHeader, type RouteDeps } from './deps.ts';
+import { EVENT_HEADERS, JSON_TYPES, REPLAYED_NOTE, replayedHeader, type RouteDeps } from './deps.ts';
 
 const querySchema = z.object({ event_type: z.string().optional(), tenant_id: z.string().optional() });
 type Request = RouteRequest<undefined, z.infer<typeof querySchema>, Buffer>;
@@ -62,7 +62,7 @@ export function postEvent(deps: RouteDeps): Route {
       example: { type: 'order.created', order: 4711 },
     },
     replies: {
-      202: { description: 'The event is durable.', schema: acceptedEventSchema, headers: REPLAYED_HEADER },
+      202: { description: `The event is durable. ${REPLAYED_NOTE}`, schema: acceptedEventSchema },
     },
     problems: [400, 401, 403, 413, 415, 422, 503],
     handler: countRefusals(deps.metrics, (request: Request) => takeEvent(deps, request)),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseJsonBody } from '../json-body.ts';
 import { countRefusals } from '../refusals.ts';
 import { idempotencyKeyOf, traceparentOf, typeOf } from '../request-headers.ts';
-import { EVENT_HEADERS, JSON_TYPES, REPLAYED_HEADER, replayedHeader, type RouteDeps } from './deps.ts';
+import { EVENT_HEADERS, JSON_TYPES, REPLAYED_NOTE, replayedHeader, type RouteDeps } from './deps.ts';
 
 const paramsSchema = z.object({ subscription_id: idSchema });
 const querySchema = z.object({ event_type: z.string().optional() });
@@ -116,10 +116,8 @@ export function postIngest(deps: RouteDeps): Route {
     },
     replies: {
       202: {
-        description:
-          'The event will be delivered, or was filtered because the subscription does not want its type.',
+        description: `The event will be delivered, or was filtered because the subscription does not want its type. ${REPLAYED_NOTE}`,
         schema: replySchema,
-        headers: REPLAYED_HEADER,
       },
     },
     problems: [400, 401, 403, 404, 409, 413, 415, 422, 429, 503],

@@ -1,0 +1,119 @@
+import { BacklogFullError, createMicroBatcher } from '../src/micro-batcher.ts';
+import { until } from './harness.ts';
+
+/** Runs that end when told to, each with the items of its batch. */
+function createRuns() {
+  const batches: string[][] = [];
+  const endings: { resolve(results: string[]): void; reject(error: Error): void }[] = [];
+  return {
+    batches,
+    run: (items: readonly string[]) => {
+      batches.push([...items]);
+      return new Promise<string[]>((resolve, reject) => endings.push({ resolve, reject }));
+    },
+    /** Ends the oldest run; each item's result is its upper case. */
+    end: () => endings.shift()?.resolve(batches.at(-1 - endings.length)?.map((s) => s.toUpperCase()) ?? []),
+    fail: (error: Error) => endings.shift()?.reject(error),
+  };
+}
+
+function create(over: Partial<{ maxBatchWeight: number; maxBacklogWeight: number }> = {}) {
+  const runs = createRuns();
+  const batcher = createMicroBatcher<string, string>({
+    run: runs.run,
+    weigh: (item) => item.length,
+    maxBatchWeight: 10,
+    maxBacklogWeight: 100,
+    ...over,
+  });
+  return { ...runs, batcher };
+}
+
+describe('the micro-batcher', () => {
+  it('takes along what comes in the same turn of the event loop', async () => {
+    const { batcher, batches, end } = create();
+    const results = Promise.all([batcher.submit('a'), batcher.submit('b')]);
+    await until(() => batches.length === 1);
+    expect(batches).toEqual([['a', 'b']]);
+    end();
+    expect(await results).toEqual(['A', 'B']);
+  });
+
+  it('gathers what comes while a run is under way into the next one, in order', async () => {
+    const { batcher, batches, end } = create();
+    const first = batcher.submit('a');
+    await until(() => batches.length === 1);
+    const rest = Promise.all(['b', 'c', 'd'].map((item) => batcher.submit(item)));
+    expect(batches).toEqual([['a']]);
+    end();
+    expect(await first).toBe('A');
+    await until(() => batches.length === 2);
+    expect(batches[1]).toEqual(['b', 'c', 'd']);
+    end();
+    expect(await rest).toEqual(['B', 'C', 'D']);
+  });
+
+  it('keeps a batch below its bound, but never refuses a single heavier item', async () => {
+    const { batcher, batches, end } = create();
+    const items = ['aaaa', 'bbbb', 'cccc', 'dddddddddddddddd', 'e'];
+    const done = Promise.all(items.map((item) => batcher.submit(item)));
+    for (const expected of [['aaaa', 'bbbb'], ['cccc'], ['dddddddddddddddd'], ['e']]) {
+      await until(() => batches.at(-1)?.[0] === expected[0]);
+      expect(batches.at(-1)).toEqual(expected);
+      end();
+    }
+    expect(await done).toHaveLength(5);
+  });
+
+  it('fails the items of a failed run and no others', async () => {
+    const { batcher, batches, end, fail } = create();
+    const first = batcher.submit('a');
+    await until(() => batches.length === 1);
+    const second = batcher.submit('b');
+    fail(new Error('down'));
+    await expect(first).rejects.toThrow('down');
+    await until(() => batches.length === 2);
+    end();
+    expect(await second).toBe('B');
+  });
+
+  it('refuses at once what would wait beyond the backlog, and takes it when there is room again', async () => {
+    const { batcher, batches, end } = create({ maxBacklogWeight: 5 });
+    const heavy = batcher.submit('aaaaaaaaaaaaaaaa');
+    await expect(batcher.submit('b')).rejects.toThrow(BacklogFullError);
+    await until(() => batches.length === 1);
+    await expect(batcher.submit('b')).rejects.toThrow(BacklogFullError);
+    end();
+    await heavy;
+    const next = batcher.submit('b');
+    await until(() => batches.length === 2);
+    end();
+    expect(await next).toBe('B');
+  });
+
+  it('gives the room of a failed run back', async () => {
+    const { batcher, batches, end, fail } = create({ maxBacklogWeight: 5 });
+    const first = batcher.submit('aaaaa');
+    await until(() => batches.length === 1);
+    fail(new Error('down'));
+    await expect(first).rejects.toThrow('down');
+    const next = batcher.submit('bbbbb');
+    await until(() => batches.length === 2);
+    end();
+    expect(await next).toBe('BBBBB');
+  });
+
+  it('is idle when nothing waits and nothing is under way', async () => {
+    const { batcher, batches, end } = create();
+    await batcher.idle();
+    let idle = false;
+    const done = batcher.submit('a');
+    const waiting = batcher.idle().then(() => (idle = true));
+    await until(() => batches.length === 1);
+    expect(idle).toBe(false);
+    end();
+    await done;
+    await waiting;
+    expect(idle).toBe(true);
+  });
+});
