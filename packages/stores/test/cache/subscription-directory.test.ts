@@ -1,0 +1,271 @@
+import type { LiveSubscription, Subscription } from '@milena/domain';
+import { createMetrics, createTestClock } from '@milena/runtime';
+import { createLocalInvalidationBus, createSubscriptionDirectory } from '../../src/cache/index.ts';
+import { StoreUnavailableError, type LiveSubscriptionStore } from '../../src/ports.ts';
+import { subscriptionInput } from '../support/subscription-input.ts';
+
+const TTL_MS = 30_000;
+
+function live(id: string, changes: Partial<Subscription> = {}): LiveSubscription {
+  const subscription: Subscription = {
+    ...subscriptionInput(),
+    id,
+    disabled_reason: null,
+    has_secret: false,
+    health: 'healthy',
+    failing_since: null,
+    version: 1,
+    created_at: '2026-01-01T00:00:00.000Z',
+    updated_at: '2026-01-01T00:00:00.000Z',
+    ...changes,
+  };
+  return { subscription, secrets: [], cancelled: new Set() };
+}
+
+/** A store in memory that counts its reads, can be away, and can be held up in the middle of a read. */
+function createFakeStore() {
+  const rows = new Map<string, LiveSubscription>();
+  const state = { loads: 0, away: false, gate: Promise.resolve() };
+  const read = async <T>(value: () => T): Promise<T> => {
+    state.loads += 1;
+    if (state.away) throw new StoreUnavailableError('away');
+    // What is read is what was there when the read began.
+    const found = value();
+    await state.gate;
+    return found;
+  };
+  const store: LiveSubscriptionStore = {
+    load: (id) => read(() => rows.get(id) ?? null),
+    idsOfTenant: (tenantId) =>
+      read(() =>
+        [...rows.values()]
+          .filter(({ subscription }) => subscription.tenant_id === tenantId && subscription.enabled)
+          .map(({ subscription }) => subscription.id),
+      ),
+  };
+  return { rows, state, store };
+}
+
+function setUp(options: { max?: number } = {}) {
+  const clock = createTestClock();
+  const bus = createLocalInvalidationBus();
+  const fake = createFakeStore();
+  const metrics = createMetrics();
+  const open = () =>
+    createSubscriptionDirectory({ live: fake.store, bus, clock, ttlMs: TTL_MS, metrics, ...options });
+  const hold = () => {
+    let letGo = (): void => undefined;
+    fake.state.gate = new Promise<void>((resolve) => (letGo = resolve));
+    return letGo;
+  };
+  return { clock, bus, metrics, open, hold, directory: open(), ...fake };
+}
+
+/** Lets everything that is ready to run, run. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('SubscriptionDirectory', () => {
+  test('many who ask at once cost one read, and those who ask later none', async () => {
+    const { directory, rows, state } = setUp();
+    rows.set('a', live('a'));
+    const found = await Promise.all(Array.from({ length: 100 }, () => directory.get('a')));
+    expect(new Set(found)).toEqual(new Set([rows.get('a')]));
+    await directory.get('a');
+    expect(state.loads).toBe(1);
+  });
+
+  test('a change is seen by every directory on the bus as soon as invalidate resolves', async () => {
+    const { directory, rows, open } = setUp();
+    const other = open();
+    rows.set('a', live('a'));
+    await Promise.all([directory.get('a'), other.get('a')]);
+    rows.set('a', live('a', { version: 2 }));
+    await directory.invalidate('a', 'default');
+    expect((await directory.get('a'))?.subscription.version).toBe(2);
+    expect((await other.get('a'))?.subscription.version).toBe(2);
+  });
+
+  test('a read that began before an invalidation is not cached after it', async () => {
+    const { directory, rows, hold, state } = setUp();
+    rows.set('a', live('a', { version: 1 }));
+    const letGo = hold();
+    const early = directory.get('a');
+    rows.set('a', live('a', { version: 2 }));
+    await directory.invalidate('a', 'default');
+    const late = directory.get('a');
+    letGo();
+    expect((await early)?.subscription.version).toBe(1);
+    expect((await late)?.subscription.version).toBe(2);
+    expect((await directory.get('a'))?.subscription.version).toBe(2);
+    expect(state.loads).toBe(2);
+  });
+
+  test('the same holds for the list of a tenant', async () => {
+    const { directory, rows, hold } = setUp();
+    rows.set('a', live('a'));
+    const letGo = hold();
+    const early = directory.ofTenant('default');
+    rows.set('b', live('b'));
+    await directory.invalidate('b', 'default');
+    letGo();
+    await early;
+    expect((await directory.ofTenant('default')).map(({ subscription }) => subscription.id)).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+
+  test('that a subscription is missing is remembered for two seconds, and forgotten when it is made', async () => {
+    const { directory, rows, state, clock } = setUp();
+    expect(await directory.get('a')).toBeNull();
+    clock.advance(1999);
+    expect(await directory.get('a')).toBeNull();
+    expect(state.loads).toBe(1);
+    clock.advance(1);
+    expect(await directory.get('a')).toBeNull();
+    expect(state.loads).toBe(2);
+    rows.set('a', live('a'));
+    await directory.invalidate('a', 'default');
+    expect(await directory.get('a')).toBe(rows.get('a'));
+  });
+
+  test('an entry past its time is renewed in the background, and waited for when it is far past', async () => {
+    const { directory, rows, clock, state } = setUp();
+    rows.set('a', live('a', { version: 1 }));
+    await directory.get('a');
+    rows.set('a', live('a', { version: 2 }));
+    clock.advance(TTL_MS - 1);
+    expect((await directory.get('a'))?.subscription.version).toBe(1);
+    expect(state.loads).toBe(1);
+    clock.advance(1);
+    expect((await directory.get('a'))?.subscription.version).toBe(1);
+    await settled();
+    expect((await directory.get('a'))?.subscription.version).toBe(2);
+    rows.set('a', live('a', { version: 3 }));
+    clock.advance(2 * TTL_MS);
+    expect((await directory.get('a'))?.subscription.version).toBe(3);
+  });
+
+  test('while the store is away it serves what it has, however old, and asks again each second', async () => {
+    const { directory, rows, clock, state } = setUp();
+    rows.set('a', live('a', { version: 1 }));
+    await directory.ofTenant('default');
+    state.away = true;
+    clock.advance(100 * TTL_MS);
+    expect((await directory.get('a'))?.subscription.version).toBe(1);
+    expect((await directory.ofTenant('default')).length).toBe(1);
+    const { loads } = state;
+    clock.advance(999);
+    await directory.get('a');
+    expect(state.loads).toBe(loads);
+    clock.advance(1);
+    await directory.get('a');
+    await settled();
+    expect(state.loads).toBe(loads + 1);
+    state.away = false;
+    rows.set('a', live('a', { version: 2 }));
+    clock.advance(1000);
+    await directory.get('a');
+    await settled();
+    expect((await directory.get('a'))?.subscription.version).toBe(2);
+  });
+
+  test('while the store is away a miss is unavailable, and so is a subscription that was missing', async () => {
+    const { directory, state, clock, rows } = setUp();
+    expect(await directory.get('gone')).toBeNull();
+    state.away = true;
+    clock.advance(2000);
+    await expect(directory.get('gone')).rejects.toThrow(StoreUnavailableError);
+    await expect(directory.get('a')).rejects.toThrow(StoreUnavailableError);
+    await expect(directory.ofTenant('default')).rejects.toThrow(StoreUnavailableError);
+    state.away = false;
+    rows.set('a', live('a'));
+    expect(await directory.get('a')).toBe(rows.get('a'));
+  });
+
+  test('an error that is no outage is not hidden behind an old entry', async () => {
+    const clock = createTestClock();
+    let broken = false;
+    const directory = createSubscriptionDirectory({
+      live: {
+        load: (id) => (broken ? Promise.reject(new Error('wrong key')) : Promise.resolve(live(id))),
+        idsOfTenant: () => Promise.resolve([]),
+      },
+      bus: createLocalInvalidationBus(),
+      clock,
+      ttlMs: TTL_MS,
+    });
+    await directory.get('a');
+    broken = true;
+    clock.advance(2 * TTL_MS);
+    await expect(directory.get('a')).rejects.toThrow('wrong key');
+  });
+
+  test("a tenant's list leaves out what was disabled or moved away since", async () => {
+    const { directory, rows } = setUp();
+    for (const id of ['a', 'b', 'c']) rows.set(id, live(id, { tenant_id: 'north' }));
+    expect(await directory.ofTenant('north')).toHaveLength(3);
+    rows.set('a', live('a', { tenant_id: 'north', enabled: false }));
+    rows.set('b', live('b', { tenant_id: 'south' }));
+    rows.delete('c');
+    // The other tenant is named, as it is when the subscription has moved there.
+    for (const id of ['a', 'b', 'c']) await directory.invalidate(id, 'south');
+    expect(await directory.ofTenant('north')).toEqual([]);
+    expect((await directory.ofTenant('south')).map(({ subscription }) => subscription.id)).toEqual(['b']);
+  });
+
+  test('holds no more than its maximum, the least recently used goes first', async () => {
+    const { directory, rows, state } = setUp({ max: 2 });
+    for (const id of ['a', 'b', 'c']) rows.set(id, live(id));
+    for (const id of ['a', 'b', 'a', 'c', 'a']) await directory.get(id);
+    expect(state.loads).toBe(3);
+    await directory.get('b');
+    expect(state.loads).toBe(4);
+  });
+
+  test('counts look-ups by their result', async () => {
+    const { directory, rows, metrics, clock } = setUp();
+    rows.set('a', live('a'));
+    await directory.get('a');
+    await directory.get('a');
+    clock.advance(TTL_MS);
+    await directory.get('a');
+    const { values } = await metrics.cacheLookups.get();
+    expect(Object.fromEntries(values.map(({ labels, value }) => [labels.result, value]))).toEqual({
+      hit: 1,
+      miss: 1,
+      stale: 1,
+    });
+  });
+
+  test('close waits for reads under way and stops listening', async () => {
+    const { directory, rows, hold, bus } = setUp();
+    rows.set('a', live('a'));
+    const letGo = hold();
+    const read = directory.get('a');
+    let closed = false;
+    const closing = directory.close().then(() => (closed = true));
+    await settled();
+    expect(closed).toBe(false);
+    letGo();
+    await closing;
+    expect(await read).toBe(rows.get('a'));
+    await expect(bus.publish('a', 'default')).resolves.toBeUndefined();
+  });
+});
+
+describe('local invalidation bus', () => {
+  test('reaches every listener until it ends its subscription', async () => {
+    const bus = createLocalInvalidationBus();
+    const heard: string[] = [];
+    const listener = (id: string, tenantId: string) => void heard.push(`${id}/${tenantId}`);
+    const endFirst = bus.subscribe(listener);
+    const endSecond = bus.subscribe(listener);
+    await bus.publish('a', 't');
+    endFirst();
+    await bus.publish('b', 't');
+    endSecond();
+    await bus.publish('c', 't');
+    expect(heard).toEqual(['a/t', 'a/t', 'b/t']);
+  });
+});
