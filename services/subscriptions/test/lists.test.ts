@@ -82,7 +82,6 @@ describe('pages', () => {
     '/api/v1/subscriptions/{id}/attempts',
     '/api/v1/subscriptions/{id}/deliveries',
   ];
-  const farFuture = Buffer.from(`8640000000000000/${ids.unknown}`).toString('base64url');
   const cursors = ['garbage', '%00', 'é', '[]', Buffer.from('1/x').toString('base64url'), 'x'.repeat(1001)];
 
   test.each(lists)('%s refuses cursors that it never gave out', async (path) => {
@@ -91,13 +90,6 @@ describe('pages', () => {
       expect([cursor, status, body.errors[0].path]).toEqual([cursor, 400, 'cursor']);
     }
   });
-
-  test.each(lists.filter((path) => !path.includes('{')))(
-    '%s bears a cursor at the end of time',
-    async (path) => {
-      expect([200, 400]).toContain((await api.call('GET', `${path}?cursor=${farFuture}`)).status);
-    },
-  );
 
   test.each(lists)('%s takes limits from 1 to 100', async (path) => {
     for (const limit of ['0', '101', '-1', '1.5', 'x', '', '1e400', '5&limit=6']) {
@@ -127,7 +119,9 @@ describe('dead letters', () => {
     const again = await api.call('POST', `/api/v1/dead-letters/${first!.delivery_id}/discard`);
     expect([again.status, again.body.detail]).toEqual([409, expect.stringContaining('discarded')]);
     const { body } = await api.call('GET', `/api/v1/dead-letters?subscription_id=${id}&status=open`);
-    expect(body.data.map((l: any) => l.id)).toEqual(letters.slice(1).map((l) => l.delivery_id));
+    expect(body.data.map((letter: { id: string }) => letter.id)).toEqual(
+      letters.slice(1).map((l) => l.delivery_id),
+    );
     expect(body.data[0]).not.toHaveProperty('payload');
     const read = await api.call('GET', `/api/v1/dead-letters/${first!.delivery_id}`);
     expect(read.body).toEqual(discarded.body);

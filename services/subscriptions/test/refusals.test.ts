@@ -1,5 +1,5 @@
 import { newId } from '@milena/domain';
-import { startApi, type Api } from './support/api.ts';
+import { errorsOf, startApi, type Api } from './support/api.ts';
 
 const PATH = '/api/v1/subscriptions';
 let api: Api;
@@ -7,8 +7,6 @@ beforeAll(async () => {
   api = await startApi();
 });
 afterAll(() => api.stop());
-
-const errorsOf = (body: any): string[] => body.errors.map((e: any) => e.path);
 
 describe('refusals', () => {
   test.each([

@@ -1,4 +1,4 @@
-import { startApi, type Api } from './support/api.ts';
+import { errorsOf, startApi, type Api } from './support/api.ts';
 
 const PATH = '/api/v1/subscriptions';
 let api: Api;
@@ -6,8 +6,6 @@ beforeAll(async () => {
   api = await startApi();
 });
 afterAll(() => api.stop());
-
-const errorsOf = (body: any): string[] => body.errors.map((e: any) => e.path);
 
 describe('secrets', () => {
   const secretOf = async (id: string) => (await api.live.load(id))?.secrets ?? [];

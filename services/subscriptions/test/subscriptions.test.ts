@@ -1,4 +1,4 @@
-import { startApi, type Api } from './support/api.ts';
+import { errorsOf, startApi, type Api } from './support/api.ts';
 import { ids } from './support/fakes.ts';
 
 const PATH = '/api/v1/subscriptions';
@@ -7,8 +7,6 @@ beforeAll(async () => {
   api = await startApi();
 });
 afterAll(() => api.stop());
-
-const errorsOf = (body: any): string[] => body.errors.map((e: any) => e.path);
 
 describe('creating and reading', () => {
   test('what is not given has its default, and the answer says where it is', async () => {
@@ -64,7 +62,7 @@ describe('creating and reading', () => {
     let cursor = '';
     do {
       const { body } = await api.call('GET', `${PATH}?tenant_id=paged&limit=2${cursor}`);
-      seen.push(...body.data.map((s: any) => s.id));
+      seen.push(...body.data.map((s: { id: string }) => s.id));
       cursor = body.next_cursor === null ? '' : `&cursor=${encodeURIComponent(body.next_cursor)}`;
     } while (cursor !== '');
     expect(seen).toEqual(made.reverse());

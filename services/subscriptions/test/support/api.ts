@@ -11,20 +11,26 @@ import {
   createSubscriptionStore,
   openPostgres,
 } from '@milena/stores/postgres';
-import { createTestDatabase } from '@milena/stores/testing';
-import { createContractChecker } from '@milena/testing';
-import { createSubscriptionsService } from '../../src/service.ts';
+import { createContractChecker, createTestDatabase } from '@milena/testing';
+import { createSubscriptionsService, type SubscriptionsDeps } from '../../src/service.ts';
 import { createFakeAttempts, createFakeDeliveries, createFakeLog, createFakeStats } from './fakes.ts';
+
+/** JSON whose shape the contract checker has seen to. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- every test would have to spell out every reply
+export type Json = any;
 
 export interface Answer {
   status: number;
   headers: Record<string, string>;
   /** Parsed when it is JSON, otherwise text. */
-  body: any;
+  body: Json;
   bytes: Buffer;
 }
 
 export type Api = Awaited<ReturnType<typeof startApi>>;
+
+/** Readers in place of those in memory. */
+export type History = Pick<SubscriptionsDeps, 'deliveries' | 'attempts' | 'stats'>;
 
 const delays = [
   { text: '10s', ms: 10_000 },
@@ -32,8 +38,8 @@ const delays = [
   { text: '1m', ms: 60_000 },
 ];
 
-/** The service behind a real server, over real Postgres stores; history, log and cache are in memory. */
-export async function startApi(options: { clock?: Clock; maxListeners?: number } = {}) {
+/** The service behind a real server, over real Postgres stores; log, cache and (unless given) history are in memory. */
+export async function startApi(options: { clock?: Clock; history?: History } = {}) {
   const clock = options.clock ?? systemClock;
   const database = await createTestDatabase();
   const pg = openPostgres({ url: database.url, poolMax: 4 });
@@ -67,6 +73,7 @@ export async function startApi(options: { clock?: Clock; maxListeners?: number }
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
+    ...options.history,
     log,
     guard: createSsrfGuard({ allowedPrivate: ['127.0.0.0/8'] }),
     clock,
@@ -76,7 +83,6 @@ export async function startApi(options: { clock?: Clock; maxListeners?: number }
       retryDelays: delays,
       retentionHours: 72,
       deadLetterRetentionDays: 30,
-      ...(options.maxListeners !== undefined && { maxListeners: options.maxListeners }),
     },
   });
   const server = createApiServer({
@@ -109,7 +115,7 @@ export async function startApi(options: { clock?: Clock; maxListeners?: number }
     });
     const bytes = Buffer.from(await response.arrayBuffer());
     const type = response.headers.get('content-type') ?? '';
-    const isJson = /json/.test(type) && !path.endsWith('/payload');
+    const isJson = /json/.test(type) && (response.status >= 400 || !path.endsWith('/payload'));
     const parsed: unknown = isJson ? JSON.parse(bytes.toString()) : bytes.toString();
     const answer = {
       status: response.status,
@@ -142,7 +148,7 @@ export async function startApi(options: { clock?: Clock; maxListeners?: number }
     /** Every log line so far. */
     lines,
     /** A new subscription. */
-    subscribe: async (over: object = {}): Promise<any> => {
+    subscribe: async (over: object = {}): Promise<Json> => {
       const answer = await call('POST', '/api/v1/subscriptions', {
         target_url: 'https://example.com/hooks',
         ...over,
@@ -157,4 +163,9 @@ export async function startApi(options: { clock?: Clock; maxListeners?: number }
       await database.drop();
     },
   };
+}
+
+/** Which fields a problem complains about. */
+export function errorsOf(problem: Json): string[] {
+  return problem.errors.map((error: { path: string }) => error.path);
 }
