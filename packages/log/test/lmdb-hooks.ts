@@ -49,10 +49,10 @@ export async function openLmdb(
   };
 }
 
-/** The fixture as one script of plain JavaScript, which a Node without a loader can run. */
-async function bundledFixture(): Promise<string> {
+/** A fixture as one script of plain JavaScript, which a Node without a loader can run. */
+async function bundled(fixture: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [join(__dirname, 'fixtures/append-until-killed.ts')],
+    entryPoints: [join(__dirname, 'fixtures', fixture)],
     bundle: true,
     platform: 'node',
     format: 'cjs',
@@ -60,6 +60,24 @@ async function bundledFixture(): Promise<string> {
     write: false,
   });
   return outputFiles[0]!.text;
+}
+
+/** Runs a fixture in a process whose files can't grow beyond a size; resolves with what it printed. */
+export async function runFixture(
+  fixture: string,
+  args: readonly string[],
+  { maxFileKilobytes }: { maxFileKilobytes: number },
+): Promise<string> {
+  // With the signal ignored, a write beyond the limit fails as on a full disk.
+  const script = `trap '' XFSZ; ulimit -f ${maxFileKilobytes}; exec "$0" - "$@"`;
+  const child = spawn('bash', ['-c', script, process.execPath, ...args], {
+    cwd: __dirname,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  child.stdin.end(await bundled(fixture));
+  let output = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) output += String(chunk);
+  return output;
 }
 
 export const lmdbHooks: Hooks = {
@@ -71,7 +89,7 @@ export const lmdbHooks: Hooks = {
       cwd: __dirname,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    child.stdin.end(await bundledFixture());
+    child.stdin.end(await bundled('append-until-killed.ts'));
     let output = '';
     const exited = once(child, 'exit');
     for await (const chunk of child.stdout.setEncoding('utf8')) {

@@ -11,6 +11,8 @@ const META = Buffer.from([0, 0]);
 const LAYOUT_KEY = Buffer.concat([META, Buffer.from('layout')]);
 const MARKS_PREFIX = Buffer.concat([META, Buffer.from('marks\0')]);
 const MARKS_END = Buffer.concat([META, Buffer.from('marks\x01')]);
+/** Written to find out whether the disk takes anything. */
+export const PROBE_KEY = Buffer.concat([META, Buffer.from('probe')]);
 const MARK_BYTES = 8;
 const LAYOUT_VERSION = 1;
 

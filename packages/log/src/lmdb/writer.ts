@@ -1,6 +1,7 @@
 import type { CancelTimer, Clock } from '@milena/runtime';
 import { LogUnavailableError } from '../message-log.ts';
 import { createAppendQueue, type Append, type Appended } from './append-queue.ts';
+import { PROBE_KEY } from './layout.ts';
 import { recordKey } from './record-codec.ts';
 import type { Batch, Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
@@ -53,14 +54,17 @@ export function createWriter(options: WriterOptions): Writer {
   let idleTimer: CancelTimer | null = null;
 
   const commit = async (): Promise<void> => {
-    const turn = queue.take();
+    // After a failure one commit goes without appends: removals need little room and make some, and LMDB reuses freed
+    // pages only once a further commit has passed.
+    const probing = failed;
+    const turn = probing ? [] : queue.take();
     try {
-      await commitTurn(options, turn);
+      await commitTurn(options, turn, probing);
       failed = false;
       queue.settle(turn, null);
     } catch (error) {
       failed = true;
-      queue.settle(turn, error);
+      queue.settle(probing ? queue.take() : turn, error);
       throw error;
     } finally {
       committing = null;
@@ -130,7 +134,7 @@ function createPace(spacingMs: number, run: () => void): () => void {
   };
 }
 
-async function commitTurn(options: WriterOptions, turn: readonly Append[]): Promise<void> {
+async function commitTurn(options: WriterOptions, turn: readonly Append[], probing: boolean): Promise<void> {
   const { storage, riders } = options;
   let settleRiders: (durable: boolean) => void = () => undefined;
   try {
@@ -144,6 +148,7 @@ async function commitTurn(options: WriterOptions, turn: readonly Append[]): Prom
         }
       }
       settleRiders = riders.board(batch);
+      if (probing) batch.put(PROBE_KEY, PROBE_KEY);
     });
   } catch (error) {
     settleRiders(false);

@@ -99,9 +99,7 @@ export function consumingGuarantees(hooks: Hooks): void {
       if (early === null) log = (await opened.restart()).log;
       const { got, count } = early ?? (await collect(log));
       await count(values.length);
-      expect(
-        got.map(({ value }) => value.equals(values[got.findIndex((one) => one.value === value)]!)),
-      ).toEqual(values.map(() => true));
+      expect(got.map(({ value }, n) => value.equals(values[n]!))).toEqual(values.map(() => true));
       for (const consumed of got) {
         expect(consumed.headers).toEqual(headers);
         expect(consumed.key).toBe('ключ-1');

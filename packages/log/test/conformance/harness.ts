@@ -22,7 +22,7 @@ export interface OpenedLog {
   /** The log's own clock. */
   clock: Clock;
   /** Lets this much of the log's time pass: drives a test clock, or waits. */
-  pass(ms: number): Promise<void>;
+  pass: (ms: number) => Promise<void>;
   /** Closes it and opens it again on the same data. */
   restart(): Promise<OpenedLog>;
   /** What is found after everything of it died at this moment, without a goodbye. The old one is not used any more. */
@@ -101,10 +101,10 @@ export function records(partition: number, count: number, extra: Partial<LogReco
 export interface Collected {
   consumer: LogConsumer;
   got: ConsumedRecord[];
-  values(): string[];
+  values: () => string[];
   /** Waits for that many records in all. */
-  count(records: number): Promise<void>;
-  ackAll(): void;
+  count: (records: number) => Promise<void>;
+  ackAll: () => void;
   revoked: number[];
 }
 

@@ -1,0 +1,176 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLogger, createTestClock } from '@milena/runtime';
+import { createLmdbLog } from '../src/lmdb/index.ts';
+import type { MessageLog } from '../src/message-log.ts';
+import type { TopicSpec } from '../src/topics.ts';
+import { collect, record, records, TOPIC, until } from './conformance/harness.ts';
+import { newDirectory, runFixture } from './lmdb-hooks.ts';
+
+const HOUR_MS = 3_600_000;
+const table = (groups: string[], name = TOPIC): TopicSpec[] => [{ name, retentionMs: HOUR_MS, groups }];
+
+describe('the log on LMDB', () => {
+  const clock = createTestClock();
+  const opened: MessageLog[] = [];
+  let path = '';
+  const warnings: Record<string, unknown>[] = [];
+  const logger = createLogger({
+    service: 'test',
+    level: 'warn',
+    destination: { write: (line) => warnings.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const open = async (topics: readonly TopicSpec[], partitions = 4): Promise<MessageLog> => {
+    const log = await createLmdbLog({ path, topics, partitions, clock, logger });
+    opened.push(log);
+    return log;
+  };
+  const lag = async (log: MessageLog, group: string): Promise<number> =>
+    (await log.lag(group, [TOPIC]))[0]!.records;
+  /** Records that are still stored: a group that never consumed anything is behind by exactly those. */
+  const stored = (log: MessageLog): Promise<number> => lag(log, 'nobody');
+  const fileBytes = async (): Promise<number> => (await stat(join(path, 'data.mdb'))).size;
+
+  beforeEach(async () => {
+    path = await newDirectory();
+    warnings.length = 0;
+  });
+  afterEach(async () => {
+    for (const log of opened.splice(0)) await log.close();
+    await rm(path, { recursive: true, force: true });
+  });
+
+  it('removes a record once every group of its topic has committed it, and not before', async () => {
+    const log = await open(table(['one', 'two']));
+    await log.append(records(0, 10));
+    await (await collect(log, { group: 'one', ack: true })).count(10);
+    clock.advance(1_000);
+    await log.append([record(1, 'another commit')]);
+    expect(await stored(log)).toBe(11);
+    await (await collect(log, { group: 'two', ack: true })).count(11);
+    clock.advance(1_000);
+    await until('all are gone', async () => (await stored(log)) === 0);
+  });
+
+  it('a group of the topic that never consumed keeps its records, over a restart too', async () => {
+    const log = await open(table(['g', 'late']));
+    await log.append(records(0, 10));
+    await (await collect(log, { ack: true })).count(10);
+    clock.advance(1_000);
+    await log.close();
+    const again = await open(table(['g', 'late']));
+    const late = await collect(again, { group: 'late' });
+    await late.count(10);
+  });
+
+  it('a commit mark is on the disk at the latest 100 ms after the ack, without a stop', async () => {
+    const log = await open(table(['g']));
+    await log.append(records(0, 10));
+    await (await collect(log, { ack: true })).count(10);
+    const before = await stored(log);
+    clock.advance(100);
+    await until('the commit ran', async () => (await stored(log)) < before);
+  });
+
+  it('records that nobody consumes go when they are older than their topic keeps them', async () => {
+    const log = await open(table(['never']));
+    await log.append(records(0, 5));
+    clock.advance(HOUR_MS / 2);
+    await log.append(records(0, 3));
+    clock.advance(HOUR_MS / 2 + 60_000);
+    clock.advance(1_000);
+    await until('the old ones are gone', async () => (await stored(log)) === 3);
+    expect(warnings).toContainEqual(expect.objectContaining({ event: 'log.records_expired', records: 5 }));
+    const late = await collect(log, { group: 'never' });
+    await late.count(3);
+    expect(late.values()).toEqual(['0', '1', '2']);
+  });
+
+  it('the file does not grow with what has passed through it', async () => {
+    const log = await open(table(['one', 'two']));
+    await collect(log, {
+      group: 'one',
+      onRecord: (consumed) => {
+        consumed.ack();
+      },
+    });
+    await collect(log, {
+      group: 'two',
+      onRecord: (consumed) => {
+        consumed.ack();
+      },
+    });
+    const value = Buffer.alloc(1024, 'x');
+    const push = async (count: number): Promise<void> => {
+      for (let n = 0; n < count; n += 200) {
+        await log.append(Array.from({ length: 200 }, (_, i) => record(i % 4, value)));
+        await until('the backlog is small', async () => (await stored(log)) < 1_000);
+        clock.advance(100);
+      }
+    };
+    await push(5_000);
+    const early = await fileBytes();
+    await push(30_000);
+    expect(await fileBytes()).toBeLessThan(early * 1.5);
+    expect(await fileBytes()).toBeLessThan(8 * 1024 * 1024);
+  });
+
+  it('another partition count on the same directory is an error that says what to do', async () => {
+    const log = await open(table(['g']), 4);
+    await log.append([record(0, 'a')]);
+    await log.close();
+    await expect(open(table(['g']), 8)).rejects.toThrow(
+      /made with 4 partitions, but 8 .* start with 4 partitions/s,
+    );
+    await expect(open(table(['g']), 4)).resolves.toBeDefined();
+  });
+
+  it('a topic that left the table is warned about while it holds records, and is back when configured again', async () => {
+    const both = [...table(['g']), ...table(['g'], 'deliveries.retry.7s')];
+    const log = await open(both);
+    await log.append([record(0, 'kept', { topic: 'deliveries.retry.7s' })]);
+    await log.close();
+    expect(warnings).toEqual([]);
+
+    const without = await open(table(['g']));
+    expect(warnings).toEqual([
+      expect.objectContaining({ event: 'log.topic_orphaned', topic: 'deliveries.retry.7s', records: 1 }),
+    ]);
+    await expect(without.append([record(0, 'x', { topic: 'deliveries.retry.7s' })])).rejects.toThrow(
+      /no topic/,
+    );
+    await without.close();
+
+    const back = await open(both);
+    const { values, count } = await collect(back, { topics: ['deliveries.retry.7s'] });
+    await count(1);
+    expect(values()).toEqual(['kept']);
+  });
+
+  it('a disk that refuses fails the append, not the consumers; with room again appends are taken', async () => {
+    const output = await runFixture('append-until-refused.ts', [path], { maxFileKilobytes: 3_000 });
+    const seen = JSON.parse(output) as Record<string, number | boolean>;
+    expect(seen['accepted']).toBeGreaterThan(5);
+    expect(seen['accepted']).toBeLessThan(31);
+    expect(seen['consumed']).toBeGreaterThanOrEqual(Number(seen['accepted']));
+    expect(seen['triesUntilAccepted']).toBeLessThan(10);
+  });
+
+  it('refuses when more is waiting for the disk than it may keep in memory', async () => {
+    const log = await createLmdbLog({
+      ...{ path, topics: table(['g']), partitions: 4, clock },
+      limits: { pendingAppendBytes: 10_000 },
+    });
+    opened.push(log);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, () => log.append([record(0, Buffer.alloc(1_000))])),
+    );
+    const refused = outcomes.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(5);
+    expect(refused.length).toBeLessThan(20);
+    const { count } = await collect(log);
+    await count(20 - refused.length);
+    await log.append([record(0, Buffer.alloc(20_000))]);
+    await count(21 - refused.length);
+  });
+});
