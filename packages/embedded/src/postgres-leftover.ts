@@ -9,7 +9,7 @@ import type { Logger } from '@milena/runtime';
 const PATIENCE_MS = 5000;
 const LIMIT_MS = 15_000;
 
-export interface PidFile {
+interface PidFile {
   pid: number;
   /** The pid, once the server takes connections; null before. */
   readyAs: number | null;

@@ -10,7 +10,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** The latest time that Date can hold. */
 const LATEST_MS = 8.64e15;
 
-export function encodeCursor({ at, id }: Keyset): string {
+function encodeCursor({ at, id }: Keyset): string {
   return Buffer.from(`${at}/${id}`).toString('base64url');
 }
 

@@ -4,9 +4,9 @@ import { StoreUnavailableError } from '../ports.ts';
 import { createSingleFlight } from './single-flight.ts';
 
 /** `stale`: there was an entry, but its time was up. */
-export type Lookup = 'hit' | 'miss' | 'stale';
+type Lookup = 'hit' | 'miss' | 'stale';
 
-export interface LoadingCache<Value> {
+interface LoadingCache<Value> {
   /** @throws StoreUnavailableError when the value isn't cached and the store is away */
   get(key: string): Promise<Value>;
   /** A load under way won't be cached either; whoever asks from now on gets a new one. */

@@ -1,4 +1,4 @@
-export interface SingleFlight<Value> {
+interface SingleFlight<Value> {
   /** Joins the load of this key that is under way, or starts one. */
   load(key: string): Promise<Value>;
   /** The load under way, if any, is nobody's any more: its result is not reported and nobody joins it. */

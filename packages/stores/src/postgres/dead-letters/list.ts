@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadLetterStore, Page, PageRequest } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
-import { decodeCursor, pageOf } from '../cursor.ts';
+import { decodeCursor, pageOf } from '../../cursor.ts';
 import { timeOf } from '../sql.ts';
 import { DEAD_LETTER_COLUMNS } from './columns.ts';
 

@@ -1,7 +1,7 @@
 import type { Subscription } from '@milena/domain';
 import type { Page, PageRequest } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
-import { decodeCursor, pageOf } from '../cursor.ts';
+import { decodeCursor, pageOf } from '../../cursor.ts';
 import { timeOf } from '../sql.ts';
 import { SUBSCRIPTION_COLUMNS, SUBSCRIPTION_TABLES } from './columns.ts';
 

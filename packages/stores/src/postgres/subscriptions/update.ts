@@ -8,7 +8,7 @@ import { findSubscription } from './find.ts';
 import { changeSecret } from './secrets.ts';
 import { columnsOf } from './writable-columns.ts';
 
-export type SubscriptionChanges = Partial<SubscriptionInput> & { disabled_reason?: string | null };
+type SubscriptionChanges = Partial<SubscriptionInput> & { disabled_reason?: string | null };
 
 export async function updateSubscription(
   { pg, secretBox, clock }: { pg: Postgres; secretBox: SecretBox; clock: Clock },
