@@ -82,7 +82,7 @@ async function append(deps: SubscriptionsDeps, delivery: NewDelivery): Promise<s
   return deliveryId;
 }
 
-export interface Queued {
+interface Queued {
   delivery_id: string;
   event_id: string;
   status: 'queued';

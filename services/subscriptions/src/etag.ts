@@ -3,7 +3,7 @@ import { HttpProblem } from '@milena/http';
 type Headers = Readonly<Record<string, string | undefined>>;
 
 /** `*`, or the versions of which the current one must be one; null = no condition. */
-export type VersionCondition = '*' | readonly number[] | null;
+type VersionCondition = '*' | readonly number[] | null;
 
 /** Characters of an opaque tag between its quotes (RFC 9110 section 8.8.3); a comma may be one of them. */
 const ENTITY_TAG = /\s*(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(,|$)/gy;

@@ -7,7 +7,7 @@ const LATEST_MS = Date.UTC(2200, 0, 1);
 /** A point in time, RFC 3339, as ms since the epoch. A `+` that arrived unescaped (as a blank) is understood. */
 export const timeQuery = z
   .string()
-  .meta({ format: 'date-time', example: '2026-01-31T09:30:00Z' })
+  .meta({ format: 'date-time' })
   .transform((text) => text.replace(' ', '+').toUpperCase())
   .pipe(
     z.iso.datetime({
@@ -19,8 +19,12 @@ export const timeQuery = z
   .refine((ms) => ms >= 0 && ms <= LATEST_MS, 'must lie between 1970 and 2200');
 
 export const rangeQuery = {
-  since: timeQuery.optional().meta({ description: 'From this time on (RFC 3339).' }),
-  until: timeQuery.optional().meta({ description: 'Before this time (RFC 3339).' }),
+  since: timeQuery
+    .optional()
+    .meta({ description: 'From this time on (RFC 3339, such as 2026-01-31T09:30:00Z).' }),
+  until: timeQuery
+    .optional()
+    .meta({ description: 'Before this time (RFC 3339, such as 2026-01-31T09:30:00Z).' }),
 };
 
 /**

@@ -7,7 +7,7 @@ const POLL_MS = 500;
 const HEARTBEAT_MS = 15_000;
 export const BATCH = 500;
 
-export interface Poller {
+interface Poller {
   /** Begins polling from now on unless it goes on already; the mark up to which everything was handed out. */
   start(): Promise<string>;
   stop(): void;

@@ -19,7 +19,7 @@ import { createFakeAttempts, createFakeDeliveries, createFakeLog, createFakeStat
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every test would have to spell out every reply
 export type Json = any;
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: Record<string, string>;
   /** Parsed when it is JSON, otherwise text. */
@@ -30,7 +30,7 @@ export interface Answer {
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
 /** Readers in place of those in memory. */
-export type History = Pick<SubscriptionsDeps, 'deliveries' | 'attempts' | 'stats'>;
+type History = Pick<SubscriptionsDeps, 'deliveries' | 'attempts' | 'stats'>;
 
 const delays = [
   { text: '10s', ms: 10_000 },
