@@ -162,6 +162,16 @@ describe('the guard, at connect', () => {
     expect(endpoint.connections()).toBe(0);
   });
 
+  it('the peer a socket really has is judged once more, before anything is sent', async () => {
+    const verdicts = [{ ok: true as const }, { ok: false as const, reason: 'moved' }];
+    const guard = { checkUrl: strict.checkUrl, addressAllowed: () => verdicts.shift()! };
+    const endpoint = await shop.http((_request, response) => response.end());
+    const client = shop.client({ guard, lookup: () => Promise.resolve(['127.0.0.1']) });
+    const result = await client.post(to(`http://moves.test:${endpoint.port}/`));
+    expect(result).toMatchObject({ error_kind: 'blocked_target', error_detail: 'Not sent: moved.' });
+    expect(endpoint.requests()).toBe(0);
+  });
+
   it('a name that changes its address between two connections is judged by the one of each connection', async () => {
     const guard = createSsrfGuard({ allowedPrivate: ['127.0.0.2/32'] });
     const answers = ['127.0.0.2', '127.0.0.1'];

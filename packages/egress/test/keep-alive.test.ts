@@ -1,4 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { HttpPostClosedError, type PostRequest } from '../src/index.ts';
 import { createWorkshop, type Workshop } from './endpoints.ts';
 
@@ -56,24 +58,43 @@ describe('connections kept alive', () => {
     expect(answered.reduce((sum, one) => sum + one)).toBeGreaterThan(80);
   });
 
-  it('a thousand posts at once are all answered, and close leaves no socket', async () => {
+  it('a thousand posts at once are all answered, and after close no socket is left', async () => {
+    let open = 0;
+    const note = (message: unknown): void => {
+      open += 1;
+      (message as { socket: Socket }).socket.once('close', () => {
+        open -= 1;
+      });
+    };
     const client = shop.client();
     const endpoint = await shop.http((_request, response) => response.end('ok'));
+    subscribe('net.client.socket', note);
     const results = await Promise.all(
       Array.from({ length: 1000 }, () => client.post(to(endpoint.url, 20_000))),
     );
+    unsubscribe('net.client.socket', note);
     expect(results.filter(({ ok }) => ok)).toHaveLength(1000);
     expect(endpoint.requests()).toBe(1000);
+    expect(open).toBeGreaterThan(0);
     await client.close();
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        endpoint.server.getConnections((_error, open) => {
-          if (open === 0) resolve();
-          else setImmediate(check);
-        });
-      };
-      check();
+    expect(open).toBe(0);
+  });
+
+  it('connections that their peers closed take no room: after 1,100 of them a new one is still kept', async () => {
+    const client = shop.client({ lookup: () => Promise.resolve(['127.0.0.1']) });
+    const endpoint = await shop.raw((socket, request) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      if (request <= 1100) socket.end();
     });
+    for (let i = 0; i < 1100; i += 50) {
+      const hosts = Array.from({ length: 50 }, (_, n) => `http://host-${i + n}.test:${endpoint.port}/`);
+      const results = await Promise.all(hosts.map((host) => client.post(to(host))));
+      expect(results.filter(({ ok }) => ok)).toHaveLength(50);
+    }
+    const before = endpoint.connections();
+    const fresh = to(`http://fresh.test:${endpoint.port}/`);
+    for (let i = 0; i < 3; i += 1) expect(await client.post(fresh)).toMatchObject({ ok: true });
+    expect(endpoint.connections() - before).toBe(1);
   });
 
   it('close cuts short what is under way, and says that it was not the endpoint', async () => {
