@@ -83,16 +83,19 @@ export function createAcceptEvent(deps: {
       subscription_id,
     }));
     (plan.filtered ? filtered : queued).inc();
-    logger.info({
-      event: 'event.accepted',
-      event_id,
-      tenant_id,
-      event_type,
-      addressed_to,
-      idempotency_key: incoming.idempotency_key,
-      deliveries,
-      payload_bytes: payload.length,
-    });
+    // Building the line costs as much as planning the deliveries.
+    if (logger.isLevelEnabled('debug')) {
+      logger.debug({
+        event: 'event.accepted',
+        event_id,
+        tenant_id,
+        event_type,
+        addressed_to,
+        idempotency_key: incoming.idempotency_key,
+        deliveries,
+        payload_bytes: payload.length,
+      });
+    }
     return { event_id, deliveries };
   }
 

@@ -1,4 +1,4 @@
-export interface MicroBatcherOptions<Item, Result> {
+interface MicroBatcherOptions<Item, Result> {
   /** One result per item, in order; when it rejects, every item of the batch does. */
   run(items: readonly Item[]): Promise<readonly Result[]>;
   /** What an item counts against the bounds, in a unit of the caller's choice. */
@@ -9,7 +9,7 @@ export interface MicroBatcherOptions<Item, Result> {
   maxBacklogWeight: number;
 }
 
-export interface MicroBatcher<Item, Result> {
+interface MicroBatcher<Item, Result> {
   /** Rejects with BacklogFullError at once when too much is waiting already, otherwise as `run` does. */
   submit(item: Item): Promise<Result>;
   /** Resolves when nothing waits and nothing is under way. */

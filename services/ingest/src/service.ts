@@ -47,7 +47,7 @@ export function createIngestService(deps: IngestDeps): IngestService {
   const once = createOnce<Acceptance>({ store: deps.idempotency, clock, logger });
   const acceptEvent = createAcceptEvent({ batcher, once, clock, logger, metrics });
   const limiter = createRateLimiter({ clock });
-  const routeDeps = { acceptEvent, directory, limiter, clock, logger, metrics, maxPayloadBytes };
+  const routeDeps = { acceptEvent, directory, limiter, clock, metrics, maxPayloadBytes };
 
   return {
     routes: [postIngest(routeDeps), postEvent(routeDeps), postBatch(routeDeps)],

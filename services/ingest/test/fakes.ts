@@ -74,7 +74,6 @@ export function createFakeLog() {
     ping: () => (failing ? Promise.reject(new LogUnavailableError('the log is down')) : Promise.resolve()),
   };
 }
-export type FakeLog = ReturnType<typeof createFakeLog>;
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => undefined;

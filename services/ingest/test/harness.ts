@@ -14,7 +14,7 @@ const authenticate: Authenticate = (authorization) =>
     ? Promise.resolve({ name: 'reader', scopes: ['read'], tenant_id: null })
     : createApiKeyAuthenticator({ apiKey: KEY })(authorization);
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: Headers;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into replies of every shape
@@ -41,7 +41,7 @@ export async function startIngest(options: Options = {}) {
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) };
-  const logger = createLogger({ service: 'ingest', level: 'info', destination });
+  const logger = createLogger({ service: 'ingest', level: 'debug', destination });
   const { maxPayloadBytes = 262_144, maxBacklogBytes } = options;
   const service = createIngestService({
     log,

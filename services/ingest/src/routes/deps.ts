@@ -1,4 +1,4 @@
-import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { Clock, Metrics } from '@milena/runtime';
 import type { SubscriptionDirectory } from '@milena/stores';
 import type { AcceptEvent } from '../accept-event.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
@@ -9,7 +9,6 @@ export interface RouteDeps {
   directory: Pick<SubscriptionDirectory, 'get' | 'ofTenant'>;
   limiter: RateLimiter;
   clock: Clock;
-  logger: Logger;
   metrics: Pick<Metrics, 'ingestRefused'>;
   maxPayloadBytes: number;
 }

@@ -116,6 +116,7 @@ async function takeBatch(deps: RouteDeps, request: Request) {
 
 /** `POST /api/v1/events/batch`: many events at once, each like one of `POST /api/v1/events`. */
 export function postBatch(deps: RouteDeps): Route {
+  const limit = Math.max(MAX_BODY_BYTES, deps.maxPayloadBytes + ENVELOPE_BYTES);
   return route({
     method: 'post',
     path: '/api/v1/events/batch',
@@ -137,8 +138,8 @@ export function postBatch(deps: RouteDeps): Route {
     body: {
       kind: 'raw',
       content_types: JSON_TYPES,
-      limit: Math.max(MAX_BODY_BYTES, deps.maxPayloadBytes + ENVELOPE_BYTES),
-      description: `A JSON array of 1 to ${MAX_BATCH_ITEMS} events \`{tenant_id?, event_type, payload, idempotency_key?}\`. Each payload is any JSON value of at most MAX_PAYLOAD_BYTES and keeps its own text, byte for byte.`,
+      limit,
+      description: `A JSON array of 1 to ${MAX_BATCH_ITEMS} events \`{tenant_id?, event_type, payload, idempotency_key?}\`. Each payload is any JSON value of at most ${deps.maxPayloadBytes} bytes and keeps its own text, byte for byte; the whole body is at most ${limit} bytes.`,
       example: [
         { event_type: 'order.created', payload: { order: 4711 }, idempotency_key: 'order-4711-created' },
       ],

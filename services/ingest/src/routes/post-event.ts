@@ -58,7 +58,7 @@ export function postEvent(deps: RouteDeps): Route {
       kind: 'raw',
       content_types: JSON_TYPES,
       limit: deps.maxPayloadBytes,
-      description: 'The payload: any JSON value, kept byte for byte.',
+      description: `The payload: any JSON value of at most ${deps.maxPayloadBytes} bytes, kept byte for byte.`,
       example: { type: 'order.created', order: 4711 },
     },
     replies: {

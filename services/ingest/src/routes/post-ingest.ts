@@ -111,7 +111,7 @@ export function postIngest(deps: RouteDeps): Route {
       kind: 'raw',
       content_types: JSON_TYPES,
       limit: deps.maxPayloadBytes,
-      description: 'Any JSON value, kept byte for byte.',
+      description: `Any JSON value of at most ${deps.maxPayloadBytes} bytes, kept byte for byte.`,
       example: { type: 'order.created', order: 4711 },
     },
     replies: {
