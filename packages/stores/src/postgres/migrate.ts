@@ -1,4 +1,4 @@
-import { knex, type Knex } from 'knex';
+import type { Knex } from 'knex';
 import pg from 'pg';
 import { asStoreError } from './errors.ts';
 import { MIGRATIONS, type NamedMigration } from './migrations/index.ts';
@@ -22,6 +22,8 @@ export async function migrate(target: { url: string }): Promise<string[]> {
     connectionTimeoutMillis: 10_000,
     statement_timeout: PATIENCE_MS,
   });
+  // A lost connection fails the statement under way; without a listener it would also end the process.
+  holder.on('error', ignore);
   try {
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -35,6 +37,8 @@ export async function migrate(target: { url: string }): Promise<string[]> {
 }
 
 async function runMigrations(url: string): Promise<string[]> {
+  // Loaded here, because only a process that migrates needs it.
+  const { knex } = await import('knex');
   const database = knex({
     client: 'pg',
     connection: { connectionString: url, application_name: 'milena migrate' },
