@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
@@ -54,6 +55,8 @@ const DEFAULT_JSON_LIMIT = 1_048_576;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { logger, clock, ready } = options;
   const stopping = new AbortController();
+  // One listener per open stream; there is no number of them that would be a leak.
+  setMaxListeners(0, stopping.signal);
   let document: object = {};
   const system = systemRoutes({ ...(ready && { ready }), document: () => document });
   const routes = [...options.routes, ...system];

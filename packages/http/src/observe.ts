@@ -36,8 +36,10 @@ export function observeRequests(deps: ObserveDeps, serve: (ctx: Context) => Prom
     try {
       await serve(ctx);
     } catch (error) {
-      failure = error;
-      answerFailure(ctx, error, deps);
+      // Whatever a handler makes of its aborted signal: with the client gone it is no failure of ours.
+      const gone = ctx.res.destroyed && !ctx.res.headersSent;
+      failure = gone ? new ClientGoneError('the client went away') : error;
+      answerFailure(ctx, failure, deps);
     }
     record(ctx, deps, deps.clock.now() - startedAt, failure);
   };
@@ -45,7 +47,7 @@ export function observeRequests(deps: ObserveDeps, serve: (ctx: Context) => Prom
 
 function answerFailure(ctx: Context, error: unknown, deps: ObserveDeps): void {
   ctx.respond = false;
-  if (error instanceof ClientGoneError || ctx.res.destroyed) return;
+  if (error instanceof ClientGoneError) return;
   const problem = toProblem(error);
   if (problem.status === 500) {
     deps.logger.error({

@@ -3,6 +3,10 @@ import type { RouteReply } from './route.ts';
 
 type Chunk = string | Uint8Array;
 
+export interface StreamReply extends RouteReply {
+  body: AsyncIterable<Chunk>;
+}
+
 /** Whether a reply's body is sent as a stream. */
 export function isStream(body: unknown): body is AsyncIterable<Chunk> {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
@@ -18,21 +22,24 @@ export function sendReply(res: ServerResponse, reply: RouteReply, requestId: str
     res.writeHead(reply.status, Object.assign(headers, reply.headers)).end();
     return;
   }
-  const asBytes = Buffer.isBuffer(body);
-  const content = asBytes ? body : typeof body === 'string' ? body : JSON.stringify(body);
-  headers['content-type'] = asBytes ? 'application/octet-stream' : 'application/json; charset=utf-8';
+  const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  headers['content-type'] = defaultType(body);
   headers['content-length'] = Buffer.byteLength(content);
   res.writeHead(reply.status, Object.assign(headers, reply.headers)).end(content);
 }
 
+function defaultType(body: unknown): string {
+  if (typeof body === 'string') return 'text/plain; charset=utf-8';
+  return Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json; charset=utf-8';
+}
+
 /**
  * Writes chunks as they come, at the client's pace, until the source ends or `signal` aborts; then ends the source.
- * @returns when the stream is over
+ * @returns when the stream is over; rejects with what the source threw, the connection then broken
  */
 export async function sendStream(
   res: ServerResponse,
-  reply: RouteReply,
-  source: AsyncIterable<Chunk>,
+  reply: StreamReply,
   requestId: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -45,7 +52,7 @@ export async function sendStream(
     ...reply.headers,
   });
   res.flushHeaders();
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = reply.body[Symbol.asyncIterator]();
   let stop = (): void => undefined;
   const onAbort = (): void => {
     stop();
@@ -63,8 +70,11 @@ export async function sendStream(
       else wait(resolve, reject);
     });
 
+  let whole = false;
+  // A HEAD gets the headers of the stream, and none of it.
+  const hasBody = res.req.method !== 'HEAD';
   try {
-    for (;;) {
+    while (hasBody) {
       const step = await orStop<IteratorResult<Chunk>>((done, failed) => {
         iterator.next().then(done, failed);
       });
@@ -77,11 +87,17 @@ export async function sendStream(
         });
       }
     }
+    whole = true;
   } finally {
     signal.removeEventListener('abort', onAbort);
     res.off('close', onAbort);
     // Not awaited: a generator that waits for its next event returns only after that.
     iterator.return?.().catch(() => undefined);
-    res.end();
+    const { socket } = res;
+    // After a failure only a broken connection tells the client that this was not the end. After a stop of the server
+    // the connection, by then an idle one, would hold the server up.
+    if (!whole) res.destroy();
+    else if (signal.aborted) res.end(() => socket?.end());
+    else res.end();
   }
 }

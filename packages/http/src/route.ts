@@ -36,7 +36,7 @@ export interface RouteRequest<P, Q, B> {
 
 export interface RouteReply {
   status: number;
-  /** An object is sent as JSON, a Buffer as it is, an async iterable as a stream (server-sent events). */
+  /** An object is sent as JSON, a Buffer or string as it is, an async iterable as a stream (server-sent events). */
   body?: unknown;
   headers?: Record<string, string>;
 }

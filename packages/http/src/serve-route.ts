@@ -4,7 +4,7 @@ import { authorize, type Authenticate } from './auth.ts';
 import type { Context } from './context.ts';
 import type { PathParams } from './direct-paths.ts';
 import { createJsonReader, readRawBody } from './request-body.ts';
-import { isStream, sendReply, sendStream } from './reply.ts';
+import { isStream, sendReply, sendStream, type StreamReply } from './reply.ts';
 import type { Principal, Route, RouteRequest } from './route.ts';
 import { checkBody, checkParams, checkQuery } from './validation.ts';
 
@@ -13,7 +13,7 @@ export interface RouteDeps {
   logger: Logger;
   /** Largest JSON body of a route that names no limit of its own, bytes. */
   jsonLimit: number;
-  /** Aborted when the server stops: ends streams. */
+  /** Aborted when the server stops: ends streams, and connections after their next reply. */
   stopping: AbortSignal;
 }
 
@@ -25,45 +25,41 @@ class LazyRequest implements RouteRequest<unknown, unknown, unknown> {
   principal: Principal | null = null;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly #res: ServerResponse;
-  readonly #deps: RouteDeps;
   readonly #requestId: string;
+  readonly #logger: Logger;
   #log: Logger | null = null;
-  #signal: AbortSignal | null = null;
+  #controller: AbortController | null = null;
 
-  constructor(ctx: Context, requestId: string, deps: RouteDeps) {
+  constructor(ctx: Context, logger: Logger) {
     // Node joins repeated headers with commas, but for set-cookie, which no request carries.
     this.headers = ctx.req.headers as Record<string, string | undefined>;
     this.#res = ctx.res;
-    this.#deps = deps;
-    this.#requestId = requestId;
+    this.#requestId = ctx.state.requestId;
+    this.#logger = logger;
   }
 
   get log(): Logger {
-    this.#log ??= this.#deps.logger.child({ request_id: this.#requestId });
+    this.#log ??= this.#logger.child({ request_id: this.#requestId });
     return this.#log;
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= createSignal(this.#res, this.#deps.stopping);
-    return this.#signal;
+    return (this.#controller ??= this.#createController()).signal;
   }
-}
 
-function createSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const abort = (): void => {
-    controller.abort();
-  };
-  const onClose = (): void => {
-    stopping.removeEventListener('abort', abort);
-    if (!res.writableFinished) abort();
-  };
-  if (res.destroyed || stopping.aborted) abort();
-  else {
-    stopping.addEventListener('abort', abort, { once: true });
-    res.once('close', onClose);
+  /** Ends what the handler has under way, as if the client had gone. */
+  abort(): void {
+    (this.#controller ??= this.#createController()).abort();
   }
-  return controller.signal;
+
+  #createController(): AbortController {
+    const controller = new AbortController();
+    if (this.#res.destroyed) controller.abort();
+    this.#res.once('close', () => {
+      if (!this.#res.writableFinished) controller.abort();
+    });
+    return controller;
+  }
 }
 
 /**
@@ -80,7 +76,7 @@ export function serveRoute(
   return async (ctx, pathParams) => {
     const { state } = ctx;
     state.route = route.path;
-    const request = new LazyRequest(ctx, state.requestId, deps);
+    const request = new LazyRequest(ctx, deps.logger);
     if (access !== 'open') {
       request.principal = await authorize(deps.authenticate, access, request.headers['authorization']);
       state.caller = request.principal?.name ?? null;
@@ -93,11 +89,30 @@ export function serveRoute(
     if (deps.stopping.aborted) ctx.res.shouldKeepAlive = false;
     if (isStream(reply.body)) {
       state.streamed = true;
-      await sendStream(ctx.res, reply, reply.body, state.requestId, request.signal);
+      await streamUntilStop(ctx, request, { ...reply, body: reply.body }, deps.stopping);
     } else {
       sendReply(ctx.res, reply, state.requestId);
     }
   };
+}
+
+/** A handler may wait for its next event for ever, so it is told when the server stops. */
+async function streamUntilStop(
+  ctx: Context,
+  request: LazyRequest,
+  reply: StreamReply,
+  stopping: AbortSignal,
+): Promise<void> {
+  const abort = (): void => {
+    request.abort();
+  };
+  if (stopping.aborted) abort();
+  stopping.addEventListener('abort', abort, { once: true });
+  try {
+    await sendStream(ctx.res, reply, ctx.state.requestId, request.signal);
+  } finally {
+    stopping.removeEventListener('abort', abort);
+  }
 }
 
 function bodyReader(route: Route, deps: RouteDeps): ((ctx: Context) => Promise<unknown>) | null {
