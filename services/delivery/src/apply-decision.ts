@@ -13,7 +13,7 @@ import {
 } from './records.ts';
 import type { Tenure } from './tenure.ts';
 
-export interface ApplyDeps {
+interface ApplyDeps {
   log: Pick<MessageLog, 'append'>;
   outage: Outage;
   health: HealthTracker;

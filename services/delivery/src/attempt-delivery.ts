@@ -12,11 +12,7 @@ import type { HttpPost } from '@milena/egress';
  * The headers of one attempt; `host`, `content-length` and `user-agent` are added where the request is sent. Without a
  * secret `webhook-id` and `webhook-timestamp` still go out. Source: standardwebhooks.com, "Webhook metadata".
  */
-export function attemptHeaders(
-  delivery: Delivery,
-  live: LiveSubscription,
-  nowMs: number,
-): Record<string, string> {
+function attemptHeaders(delivery: Delivery, live: LiveSubscription, nowMs: number): Record<string, string> {
   const timestampS = Math.floor(nowMs / 1000);
   const headers: Record<string, string> = {
     ...live.subscription.headers,

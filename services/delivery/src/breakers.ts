@@ -4,7 +4,7 @@ import type { Clock } from '@milena/runtime';
 import CircuitBreaker from 'opossum';
 
 /** An open breaker lets one attempt through this long after it opened. */
-export const BREAKER_RESET_MS = 10_000;
+const BREAKER_RESET_MS = 10_000;
 const WINDOW_MS = 10_000;
 /** Few buckets: each costs memory per subscription and time per failure, and 2 s steps are fine enough for 10 s. */
 const BUCKETS = 5;

@@ -6,7 +6,7 @@ import type { BreakerState } from './breakers.ts';
 /** An endpoint that flaps costs the store one write in this time, not one per attempt. */
 const WRITE_INTERVAL_MS = 5000;
 
-export interface HealthTrackerDeps {
+interface HealthTrackerDeps {
   store: SubscriptionHealthStore;
   directory: Pick<SubscriptionDirectory, 'invalidate'>;
   clock: Clock;
@@ -15,7 +15,7 @@ export interface HealthTrackerDeps {
   disableAfterMs: number;
 }
 
-export interface Observation {
+interface Observation {
   result: PostResult;
   /** After the attempt. */
   breaker: BreakerState;

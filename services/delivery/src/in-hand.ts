@@ -6,7 +6,7 @@ import type { Tenure } from './tenure.ts';
 const BROKEN_WAIT_MS = 5000;
 
 /** The records that were taken from the log and are not done with. */
-export interface InHand {
+interface InHand {
   /** Sees to a record until it is done with. Does not throw and does not wait. */
   take(record: ConsumedRecord, tenure: Tenure): void;
   /** From now on what fails is let go. Resolves when nothing is in hand any more, or when the time is up. */

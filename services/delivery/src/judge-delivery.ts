@@ -1,7 +1,7 @@
 import type { Delivery, LiveSubscription } from '@milena/domain';
 
 /** Whether a delivery is still to be attempted; if not, what becomes of it and why (one sentence). */
-export type Verdict =
+type Verdict =
   { kind: 'deliver'; live: LiveSubscription } | { kind: 'end'; what: 'cancelled' | 'expired'; why: string };
 
 /**

@@ -7,7 +7,7 @@ export interface Tenure {
 }
 
 /** The tenure of each partition we were given records from. */
-export interface Tenures {
+interface Tenures {
   of(partition: number): Tenure;
   /** Ends the tenure of these partitions; should they come back, that is a new one. */
   end(partitions: readonly number[]): void;

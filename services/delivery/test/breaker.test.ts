@@ -216,4 +216,13 @@ describe('a breaker', () => {
     expect(await early).toMatchObject({ ok: true });
     expect(breaker.state()).toBe('half_open');
   });
+
+  it('keeps no process alive, open or not', async () => {
+    const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const breaker = createBreakers(clock).create();
+    for (let n = 0; n < 10; n += 1) await breaker.run(post(500));
+    expect(breaker.state()).toBe('open');
+    expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before);
+    breaker.shutdown();
+  });
 });

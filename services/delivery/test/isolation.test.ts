@@ -1,5 +1,5 @@
 import { retryTopic } from '@milena/log';
-import { answer, createWorld, hang, slow, type World } from './world.ts';
+import { answer, createWorld, hang, slow, status, type World } from './world.ts';
 
 /** Posts under way at each moment a post began, by what `of` picks. */
 function watchInFlight(world: World, of: (subscriptionId: string) => boolean) {
@@ -159,5 +159,22 @@ describe('lanes', () => {
     await world.pass(60);
     const share = world.posts.slice(before).filter((p) => p.subscription_id === modest.id);
     expect(share.length).toBe(10);
+  });
+
+  it('a lane that rests for ten minutes is forgotten, unless its breaker is open', async () => {
+    world = await createWorld();
+    const quiet = world.subscribe();
+    const sick = world.subscribe({ retry_delays: [] });
+    world.scripts.set(sick.id, () => status(world.clock, 500));
+    await world.send(quiet);
+    for (let n = 0; n < 10; n += 1) await world.send(sick);
+    const lanes = async () => {
+      const { values } = await world.metrics.lanes.get();
+      return values.reduce((sum, { value }) => sum + value, 0);
+    };
+    await world.pass(5 * 60_000);
+    expect(await lanes()).toBe(2);
+    await world.pass(6 * 60_000);
+    expect(await lanes()).toBe(1);
   });
 });

@@ -18,7 +18,7 @@ import { createLogger, createMetrics, createTestClock, type Metrics, type TestCl
 import { StoreUnavailableError } from '@milena/stores';
 import { createMemoryLog, type MemoryLog } from './memory-log.ts';
 
-export const DELAYS = [
+const DELAYS = [
   { text: '10s', ms: 10_000 },
   { text: '30s', ms: 30_000 },
   { text: '1m', ms: 60_000 },
