@@ -1,0 +1,254 @@
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
+import { createTestClock } from '@milena/runtime';
+import {
+  attempt,
+  attemptRecord,
+  createHandFedLog,
+  createMemoryStores,
+  createTestRecorder,
+  deadLetterRecord,
+  delivery,
+  deliveryRecord,
+  disposition,
+  logRecord,
+  settle,
+  T0,
+} from './support.ts';
+
+async function startRecorder(over: { maxRows?: number; maxBytes?: number; drainTimeoutMs?: number } = {}) {
+  const clock = createTestClock(T0 + 1000);
+  const fed = createHandFedLog();
+  const stores = createMemoryStores();
+  const { recorder, metrics } = createTestRecorder({ ...stores, log: fed.log, clock, ...over });
+  await recorder.start();
+  const advance = async (ms: number) => {
+    clock.advance(ms);
+    await settle();
+  };
+  return { clock, ...fed, ...stores, recorder, metrics, advance };
+}
+
+const many = (count: number) => Array.from({ length: count }, () => delivery());
+
+describe('batches', () => {
+  test('rows that come within the linger share one insert, and are acknowledged after it', async () => {
+    const { feed, advance, batches, acked, rows } = await startRecorder();
+    const deliveries = many(3);
+    deliveries.forEach((one, i) => {
+      feed(`r${i}`, deliveryRecord(one));
+    });
+    await advance(249);
+    expect(batches).toEqual([]);
+    expect(acked).toEqual([]);
+    await advance(1);
+    expect(batches).toEqual([3]);
+    expect(rows.events).toEqual(deliveries.map((one) => one.delivery_id));
+    expect(acked).toEqual(['r0', 'r1', 'r2']);
+  });
+
+  test('a full batch goes at once, and the rest after its own linger', async () => {
+    const { feed, advance, batches } = await startRecorder({ maxRows: 10 });
+    for (const one of many(25)) feed('r', deliveryRecord(one));
+    await settle();
+    expect(batches).toEqual([10, 10]);
+    await advance(250);
+    expect(batches).toEqual([10, 10, 5]);
+  });
+
+  test('a batch is bounded by bytes, and a single larger record still goes', async () => {
+    const { feed, batches, advance } = await startRecorder({ maxBytes: 1000 });
+    for (const size of [400, 400, 400, 3000, 10]) {
+      feed('r', deliveryRecord(delivery({ payload: Buffer.alloc(size, '1') })));
+    }
+    await settle();
+    await advance(250);
+    expect(batches).toEqual([2, 1, 1, 1]);
+  });
+
+  test('bounds what the log hands out before it is stored', async () => {
+    const { consumer } = await startRecorder({ maxRows: 10, maxBytes: 1000 });
+    for (const topic of [DELIVERIES, DELIVERY_LOG, DEAD_LETTER]) {
+      expect(consumer(topic)).toMatchObject({ maxUnackedRecords: 30, maxUnackedBytes: 3000 });
+    }
+  });
+});
+
+describe('what becomes of a record', () => {
+  test('attempts, dispositions and the events of filtered ones get rows of their own', async () => {
+    const { feed, advance, rows, acked } = await startRecorder();
+    const [one, other] = [delivery(), delivery()];
+    const made = attempt(one);
+    feed('a', attemptRecord(made));
+    feed('d', logRecord({ kind: 'disposition', disposition: disposition(one, 'expired') }));
+    feed(
+      'f',
+      logRecord({
+        kind: 'disposition',
+        disposition: disposition(other, 'filtered'),
+        event: {
+          content_type: 'application/json',
+          accepted_at: T0,
+          traceparent: null,
+          payload_base64: 'MQ==',
+        },
+      }),
+    );
+    await advance(250);
+    expect(rows).toEqual({
+      attempts: [made.attempt_id],
+      dispositions: [`expired/${one.delivery_id}`, `filtered/${other.delivery_id}`],
+      events: [other.delivery_id],
+    });
+    expect(acked).toEqual(['a', 'd', 'f']);
+  });
+
+  test('a dead letter goes to its store with payload, reason and attempts', async () => {
+    const { feed, advance, letters, acked } = await startRecorder();
+    const one = delivery();
+    feed('l', deadLetterRecord(one));
+    await advance(250);
+    expect(letters).toEqual([
+      expect.objectContaining({
+        delivery_id: one.delivery_id,
+        payload: one.payload,
+        status: 'open',
+        reason: 'retries used up',
+        attempts: 6,
+        dead_lettered_at: T0 + 9,
+      }),
+    ]);
+    expect(acked).toEqual(['l']);
+  });
+
+  test.each([
+    ['no id', () => ({ ...deliveryRecord(delivery()), headers: {} })],
+    ['an id that is none', () => deliveryRecord(delivery({ event_id: "' OR 1=1" }))],
+    ['a key that is none', () => deliveryRecord(delivery({ subscription_id: 'x' }))],
+    ['no JSON', () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{'), headers: {} })],
+    [
+      'JSON that is no entry',
+      () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{"v":1}'), headers: {} }),
+    ],
+    ['null', () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('null'), headers: {} })],
+    [
+      'a version to come',
+      () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{"v":99}'), headers: {} }),
+    ],
+    ['a broken time', () => attemptRecord({ ...attempt(delivery()), started_at: NaN })],
+    ['a dead letter without reason', () => ({ ...deliveryRecord(delivery()), topic: DEAD_LETTER })],
+  ])('one that can not be stored is counted and passed over, never in the way: %s', async (_, bad) => {
+    const { feed, advance, acked, metrics, rows } = await startRecorder();
+    const record = bad();
+    feed('bad', record);
+    const good = delivery();
+    feed('good', deliveryRecord(good));
+    await advance(250);
+    expect(acked).toEqual(['bad', 'good']);
+    expect(rows.events).toEqual([good.delivery_id]);
+    expect(await metrics.registry.metrics()).toContain(
+      `milena_recorder_undecodable_records_total{topic="${record.topic}"} 1`,
+    );
+  });
+});
+
+describe('a store that is away', () => {
+  test('keeps records unacknowledged, is tried again with growing waits, and gets every row when it is back', async () => {
+    const { feed, advance, failures, batches, acked, recorder, clock, metrics } = await startRecorder();
+    failures.before = 8;
+    feed('r', deliveryRecord(delivery()));
+    await advance(250);
+    const waits: number[] = [];
+    while (batches.length === 0) {
+      expect(acked).toEqual([]);
+      expect(recorder.health()).toMatchObject({
+        status: 'down',
+        problems: [expect.stringContaining('deliveries')],
+      });
+      waits.push(clock.nextTimerAt()! - clock.now());
+      await advance(waits.at(-1)!);
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+    expect(acked).toEqual(['r']);
+    expect(recorder.health()).toEqual({ status: 'up', problems: [] });
+    expect(await metrics.registry.metrics()).toContain(
+      'milena_recorder_insert_errors_total{table="events"} 8',
+    );
+  });
+
+  test('does not hold up the other streams', async () => {
+    const { feed, advance, failures, letters } = await startRecorder();
+    failures.before = 1000;
+    feed('r', deliveryRecord(delivery()));
+    feed('l', deadLetterRecord(delivery()));
+    await advance(250);
+    expect(letters).toHaveLength(1);
+  });
+
+  test.each(['events', 'attempts'] as const)(
+    '%s stored by an insert whose answer was lost are not stored again',
+    async (table) => {
+      const { feed, advance, failures, rows, acked } = await startRecorder();
+      failures.after = 1;
+      feed('r', table === 'events' ? deliveryRecord(delivery()) : attemptRecord(attempt(delivery())));
+      await advance(250);
+      expect(acked).toEqual([]);
+      await advance(100);
+      expect(rows[table]).toHaveLength(1);
+      expect(acked).toEqual(['r']);
+    },
+  );
+});
+
+describe('redelivery', () => {
+  test('only rows in doubt are looked up, and only those missing are stored', async () => {
+    const { feed, advance, rows, asked, acked } = await startRecorder();
+    const [stored, lost, fresh] = [delivery(), delivery(), delivery()];
+    rows.events.push(stored.delivery_id);
+    feed('stored', deliveryRecord(stored), { maybeRedelivered: true });
+    feed('lost', deliveryRecord(lost), { maybeRedelivered: true });
+    feed('fresh', deliveryRecord(fresh));
+    await advance(250);
+    expect(asked).toEqual([[stored.delivery_id, lost.delivery_id]]);
+    expect(rows.events).toEqual([stored, lost, fresh].map((one) => one.delivery_id));
+    expect(acked).toEqual(['stored', 'lost', 'fresh']);
+  });
+
+  test('what waits for a lost partition is left to its next owner', async () => {
+    const { feed, advance, consumer, rows } = await startRecorder();
+    const kept = delivery();
+    feed('lost', deliveryRecord(delivery()), { partition: 3 });
+    feed('kept', deliveryRecord(kept), { partition: 4 });
+    consumer(DELIVERIES).onRevoked?.([3]);
+    await advance(250);
+    expect(rows.events).toEqual([kept.delivery_id]);
+  });
+});
+
+describe('stop', () => {
+  test('stores what is there without waiting for company, then leaves the groups', async () => {
+    const { feed, recorder, acked, consumer } = await startRecorder();
+    feed('e', deliveryRecord(delivery()));
+    feed('a', attemptRecord(attempt(delivery())));
+    feed('l', deadLetterRecord(delivery()));
+    await recorder.stop();
+    expect(acked.sort()).toEqual(['a', 'e', 'l']);
+    for (const topic of [DELIVERIES, DELIVERY_LOG, DEAD_LETTER]) {
+      expect(consumer(topic)).toMatchObject({ paused: true, stopped: true });
+    }
+    expect(recorder.health().status).toBe('down');
+  });
+
+  test('gives up on a store that is away when the time is up, and acknowledges nothing', async () => {
+    const { feed, recorder, acked, failures, consumer, advance, clock } = await startRecorder({
+      drainTimeoutMs: 1000,
+    });
+    failures.before = 1000;
+    feed('e', deliveryRecord(delivery()));
+    const stopped = recorder.stop();
+    for (let i = 0; i < 20; i++) await advance(100);
+    await stopped;
+    expect(acked).toEqual([]);
+    expect(consumer(DELIVERIES).stopped).toBe(true);
+    expect(clock.nextTimerAt()).toBeNull();
+  });
+});

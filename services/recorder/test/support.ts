@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import {
+  encodeDeadLetter,
+  encodeDelivery,
+  encodeLogEntry,
+  newId,
+  type Attempt,
+  type Delivery,
+  type Disposition,
+  type LogEntry,
+} from '@milena/domain';
+import {
+  DEAD_LETTER,
+  DELIVERIES,
+  DELIVERY_LOG,
+  type ConsumedRecord,
+  type ConsumeOptions,
+  type LogRecord,
+  type MessageLog,
+} from '@milena/log';
+import { createLogger, createMetrics, type Clock } from '@milena/runtime';
+import type { DeadLetter, HistoryWriter } from '@milena/stores';
+import { createRecorderService, type RecorderDeps } from '../src/service.ts';
+
+/** A log whose records a test hands out by itself, and that remembers which were acknowledged. */
+export function createHandFedLog() {
+  const consumers = new Map<string, ConsumeOptions & { paused: boolean; stopped: boolean }>();
+  const acked: string[] = [];
+  let offset = 0n;
+  const log: Pick<MessageLog, 'consume'> = {
+    consume: (options) => {
+      const consumer = { ...options, paused: false, stopped: false };
+      for (const topic of options.topics) consumers.set(topic, consumer);
+      return Promise.resolve({
+        pause: () => {
+          consumer.paused = true;
+        },
+        stop: () => {
+          consumer.stopped = true;
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+  return {
+    log,
+    /** Names of the acknowledged records, in order. */
+    acked,
+    consumer: (topic: string) => consumers.get(topic)!,
+    feed: (name: string, record: LogRecord, over: Partial<ConsumedRecord> = {}) => {
+      offset += 1n;
+      consumers.get(record.topic)!.onRecord({
+        ...record,
+        partition: 0,
+        offset,
+        maybeRedelivered: false,
+        ack: () => acked.push(name),
+        ...over,
+      });
+    },
+  };
+}
+
+/** Keeps rows in memory; fails as often as it is told to. */
+export function createMemoryStores() {
+  const rows = { events: [] as string[], attempts: [] as string[], dispositions: [] as string[] };
+  const batches: number[] = [];
+  const letters: DeadLetter[] = [];
+  const asked: string[][] = [];
+  const failures = { before: 0, after: 0 };
+  const insert = (table: keyof typeof rows, ids: string[]): Promise<void> => {
+    if (failures.before-- > 0) return Promise.reject(new Error('the store is away'));
+    rows[table].push(...ids);
+    batches.push(ids.length);
+    if (failures.after-- > 0) return Promise.reject(new Error('the answer was lost'));
+    return Promise.resolve();
+  };
+  const history: HistoryWriter = {
+    insertEvents: (all) =>
+      insert(
+        'events',
+        all.map((row) => row.delivery_id),
+      ),
+    insertAttempts: (all) =>
+      insert(
+        'attempts',
+        all.map((row) => row.attempt_id),
+      ),
+    insertDispositions: (all) =>
+      insert(
+        'dispositions',
+        all.map((row) => `${row.what}/${row.delivery_id}`),
+      ),
+    known: (table, ids) => {
+      asked.push([...ids]);
+      return Promise.resolve(new Set(ids.filter((id) => rows[table].includes(id))));
+    },
+  };
+  const deadLetters = {
+    insert: (all: readonly DeadLetter[]) => {
+      letters.push(...all);
+      return Promise.resolve();
+    },
+  };
+  return { history, deadLetters, rows, batches, letters, asked, failures };
+}
+
+export const silent = createLogger({ service: 'recorder', level: 'silent' });
+
+export function createTestRecorder(
+  deps: Pick<RecorderDeps, 'log' | 'history' | 'deadLetters'> & { clock: Clock } & Partial<RecorderDeps>,
+) {
+  const metrics = createMetrics();
+  return { recorder: createRecorderService({ logger: silent, metrics, ...deps }), metrics };
+}
+
+export const T0 = Math.floor(Date.now() / 1000) * 1000;
+
+export function delivery(over: Partial<Delivery> = {}): Delivery {
+  return {
+    delivery_id: newId(T0),
+    event_id: newId(T0),
+    tenant_id: 'default',
+    subscription_id: newId(T0),
+    event_type: 'order.created',
+    content_type: 'application/json',
+    accepted_at: T0,
+    attempt: 1,
+    due_at: null,
+    deferrals: 0,
+    replay_of: null,
+    traceparent: null,
+    payload: Buffer.from('{"a": 1}'),
+    ...over,
+  };
+}
+
+export function attempt(of: Delivery): Attempt {
+  return {
+    attempt_id: newId(T0),
+    delivery_id: of.delivery_id,
+    event_id: of.event_id,
+    tenant_id: of.tenant_id,
+    subscription_id: of.subscription_id,
+    event_type: of.event_type,
+    target_url: 'https://example.com/',
+    attempt_number: 1,
+    accepted_at: of.accepted_at,
+    started_at: of.accepted_at + 5,
+    duration_ms: 7,
+    dns_ms: null,
+    connect_ms: null,
+    tls_ms: null,
+    first_byte_ms: null,
+    resolved_address: null,
+    subscription_version: 1,
+    breaker_state: 'closed',
+    lane_state: 'healthy',
+    outcome: 'success',
+    http_status: 200,
+    error_kind: null,
+    error_detail: '',
+    response_headers: {},
+    response_body: '',
+    next_attempt_at: null,
+    next_reason: 'delivered',
+    replay_of: null,
+    worker: 'w',
+  };
+}
+
+export function disposition(of: Delivery, what: Disposition['what']): Disposition {
+  return {
+    delivery_id: of.delivery_id,
+    event_id: of.event_id,
+    tenant_id: of.tenant_id,
+    subscription_id: of.subscription_id,
+    event_type: of.event_type,
+    at: of.accepted_at + 1,
+    what,
+    why: 'because',
+    next_attempt_at: null,
+  };
+}
+
+export const deliveryRecord = (of: Delivery): LogRecord => ({ topic: DELIVERIES, ...encodeDelivery(of) });
+export const logRecord = (entry: LogEntry): LogRecord => ({ topic: DELIVERY_LOG, ...encodeLogEntry(entry) });
+export const attemptRecord = (row: Attempt): LogRecord => logRecord({ kind: 'attempt', attempt: row });
+export const deadLetterRecord = (of: Delivery): LogRecord => ({
+  topic: DEAD_LETTER,
+  ...encodeDeadLetter(of, { reason: 'retries used up', at: T0 + 9, attempts: 6 }),
+});
+
+/** Lets every promise that can settle do so. */
+export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export const databaseName = () => `test_${randomBytes(6).toString('hex')}`;
