@@ -38,7 +38,7 @@ export async function migrate(target: { url: string }): Promise<string[]> {
 
 async function runMigrations(url: string): Promise<string[]> {
   // Loaded here, because only a process that migrates needs it.
-  const { knex } = await import('knex');
+  const { default: knex } = await import('knex');
   const database = knex({
     client: 'pg',
     connection: { connectionString: url, application_name: 'milena migrate' },
