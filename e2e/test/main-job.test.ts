@@ -96,7 +96,7 @@ describe('the main job', () => {
       (r) => r.json.data.length === 1,
     );
     expect(letter.json.data[0]).toMatchObject({
-      delivery_id: sent.json.delivery_id,
+      id: sent.json.delivery_id,
       status: 'open',
       attempts: 6,
     });

@@ -27,7 +27,10 @@ function bash(script: string, env: Record<string, string>): Promise<{ code: numb
     let output = '';
     child.stdout.on('data', (c: Buffer) => (output += c.toString()));
     child.stderr.on('data', (c: Buffer) => (output += c.toString()));
+    // A loop that waits for something which never comes must not outlive the test.
+    const limit = setTimeout(() => child.kill('SIGKILL'), 90_000);
     child.on('close', (code) => {
+      clearTimeout(limit);
       resolve({ code, output });
     });
   });

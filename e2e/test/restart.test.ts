@@ -18,13 +18,16 @@ describe('a restart', () => {
         (r) => r.json.status === 'retrying',
       );
       const dueAt = Date.parse(waiting.json.next_attempt_at);
+      await client.send('PATCH', `/api/v1/subscriptions/${id}`, { target_url: `${milena.demo_receiver}/ok` });
       await milena.stop();
 
-      milena = await startAllInOne({ dataDir, env });
+      milena = await startAllInOne({
+        dataDir,
+        env: { ...env, DEMO_RECEIVER_PORT: new URL(milena.demo_receiver).port },
+      });
       client = await createClient(milena.api);
       const read = await client.get(`/api/v1/subscriptions/${id}`);
       expect(read.json.has_secret).toBe(true);
-      await client.send('PATCH', `/api/v1/subscriptions/${id}`, { target_url: `${milena.demo_receiver}/ok` });
       const done = await eventually(
         () => client.get(`/api/v1/deliveries/${sent.json.delivery_id}`),
         (r) => r.json.status === 'delivered',
