@@ -164,7 +164,7 @@ describe('the guard, at connect', () => {
 
   it('the peer a socket really has is judged once more, before anything is sent', async () => {
     const verdicts = [{ ok: true as const }, { ok: false as const, reason: 'moved' }];
-    const guard = { checkUrl: strict.checkUrl, addressAllowed: () => verdicts.shift()! };
+    const guard = { ...strict, addressAllowed: () => verdicts.shift()! };
     const endpoint = await shop.http((_request, response) => response.end());
     const client = shop.client({ guard, lookup: () => Promise.resolve(['127.0.0.1']) });
     const result = await client.post(to(`http://moves.test:${endpoint.port}/`));
