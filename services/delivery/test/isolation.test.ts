@@ -113,6 +113,7 @@ describe('lanes', () => {
     expect(putOff).toHaveLength(48);
     const dues = putOff.map((d) => d.due_at! - world.clock.now());
     expect(Math.min(...dues)).toBeGreaterThanOrEqual(1000);
+    expect(Math.max(...dues)).toBeGreaterThan(5000);
     expect(Math.max(...dues)).toBeLessThan(7000);
     expect(world.dispositions().filter((d) => d.what === 'deferred')).toHaveLength(48);
     await world.pass(15_000);
