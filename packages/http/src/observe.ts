@@ -32,6 +32,7 @@ export function observeRequests(deps: ObserveDeps, serve: (ctx: Context) => Prom
       caller: null,
       streamed: false,
     };
+    if (deps.stopping.aborted) ctx.res.shouldKeepAlive = false;
     let failure: unknown = null;
     try {
       await serve(ctx);
