@@ -19,9 +19,15 @@ export interface Retention extends Riders {
  */
 export function createRetention(options: { topics: Topics; marks: Marks; nudge(): void }): Retention {
   const { topics, marks } = options;
-  /** Group and topic whose marks are not stored yet. */
-  let dirtyMarks = new Map<string, { group: string; topic: string }>();
-  const removable = new Set<TopicPartition>();
+  /** Topics by group whose marks are not stored yet. */
+  let dirty = new Map<string, Set<string>>();
+  /** Partitions that may have records to remove; which ones, `board` finds out, so that an ack stays cheap. */
+  const removable = new Set<TopicPartition>(topics.partitions);
+  const note = (group: string, topic: string): void => {
+    const ofGroup = dirty.get(group);
+    if (ofGroup === undefined) dirty.set(group, new Set([topic]));
+    else ofGroup.add(topic);
+  };
 
   /** What lies below is to be removed. */
   const lowMark = (partition: TopicPartition): number => {
@@ -31,32 +37,26 @@ export function createRetention(options: { topics: Topics; marks: Marks; nudge()
     );
     return Math.max(partition.expiredBelow, groups.length === 0 ? 0 : Math.min(...consumed));
   };
-  const noteRemovable = (partition: TopicPartition): void => {
-    if (lowMark(partition) <= partition.first) return;
-    removable.add(partition);
-    options.nudge();
-  };
-  for (const partition of topics.partitions)
-    if (lowMark(partition) > partition.first) removable.add(partition);
-
   return {
-    waiting: () => dirtyMarks.size > 0 || removable.size > 0,
+    waiting: () => dirty.size > 0 || removable.size > 0,
     committed: (group, partition) => {
-      dirtyMarks.set(`${group}\0${partition.topic}`, { group, topic: partition.topic });
-      noteRemovable(partition);
+      note(group, partition.topic);
+      removable.add(partition);
       options.nudge();
     },
     board: (batch) => {
-      const boarded = dirtyMarks;
-      dirtyMarks = new Map();
-      for (const { group, topic } of boarded.values()) {
-        const { key, value } = marksEntry(group, topic, marks.get(group)?.get(topic) ?? []);
-        batch.put(key, value);
+      const boarded = dirty;
+      dirty = new Map();
+      for (const [group, ofGroup] of boarded) {
+        for (const topic of ofGroup) {
+          const { key, value } = marksEntry(group, topic, marks.get(group)?.get(topic) ?? []);
+          batch.put(key, value);
+        }
       }
       const removed: { partition: TopicPartition; below: number }[] = [];
       let budget = REMOVALS_PER_COMMIT;
       for (const partition of removable) {
-        const below = Math.min(lowMark(partition), partition.first + budget);
+        const below = Math.max(partition.first, Math.min(lowMark(partition), partition.first + budget));
         for (let offset = partition.first; offset < below; offset += 1) {
           batch.remove(recordKey(partition.topicId, partition.partition, offset));
         }
@@ -65,8 +65,8 @@ export function createRetention(options: { topics: Topics; marks: Marks; nudge()
         if (budget === 0) break;
       }
       return (durable) => {
-        if (!durable) for (const [id, entry] of boarded) dirtyMarks.set(id, entry);
-        else for (const { partition, below } of removed) partition.first = below;
+        if (durable) for (const { partition, below } of removed) partition.first = below;
+        else for (const [group, ofGroup] of boarded) for (const topic of ofGroup) note(group, topic);
         for (const { partition } of removed) {
           if (lowMark(partition) <= partition.first) removable.delete(partition);
         }
@@ -74,7 +74,8 @@ export function createRetention(options: { topics: Topics; marks: Marks; nudge()
     },
     expired: (partition, below) => {
       partition.expiredBelow = below;
-      noteRemovable(partition);
+      removable.add(partition);
+      options.nudge();
     },
   };
 }

@@ -92,11 +92,11 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   return {
-    append: async (records) => {
+    append: (records) => {
       if (closed) throw new LogUnavailableError('the log is closed');
       const durable = queue.add(records);
       schedule();
-      await durable;
+      return durable;
     },
     nudge,
     flush,
