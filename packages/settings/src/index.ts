@@ -17,14 +17,14 @@ function wholeNumber(doc: string, fallback: number, min: number, max: number): S
   };
 }
 
-function durationMs(doc: string, fallback: string): Setting<number> {
+function durationMs(doc: string, fallback: string, longest = '3650d'): Setting<number> {
   return {
     doc,
     fallback,
     parse: (value) => {
       const ms = parseDuration(value);
-      if (ms !== null && ms > 0) return ms;
-      throw new Error(`must be a duration above zero, for example ${fallback}`);
+      if (ms !== null && ms > 0 && ms <= (parseDuration(longest) ?? 0)) return ms;
+      throw new Error(`must be a duration above zero and at most ${longest}, for example ${fallback}`);
     },
   };
 }
@@ -78,7 +78,8 @@ export const SETTINGS = {
     100,
     60_000,
   ),
-  DELIVERY_MAX_AGE: durationMs('A delivery put off for longer than this expires.', '72h'),
+  // Cancellations are remembered for four days: no delivery may be in motion for longer.
+  DELIVERY_MAX_AGE: durationMs('A delivery put off for longer than this expires.', '72h', '90h'),
   WORKER_CONCURRENCY: wholeNumber('Attempts under way at once in one delivery worker.', 512, 1, 10_000),
   DRAIN_TIMEOUT_MS: wholeNumber('How long a stop waits for what is under way.', 15_000, 0, 600_000),
   DISABLE_AFTER: durationMs('A subscription that fails without a break for this long is disabled.', '5d'),

@@ -7,8 +7,8 @@ export interface Keyset {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** The latest time that Date can hold. */
-const LATEST_MS = 8.64e15;
+/** Later times are no cursor of ours, and Postgres refuses those beyond the year 294276. */
+const LATEST_MS = Date.UTC(9999, 11, 31);
 
 function encodeCursor({ at, id }: Keyset): string {
   return Buffer.from(`${at}/${id}`).toString('base64url');

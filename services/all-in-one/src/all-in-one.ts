@@ -45,7 +45,8 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
   const readiness = createReadiness(
     DEPENDENCIES.map((name) => ({ name, required: true, check: () => services.check(name) })),
   );
-  const demo = createDemoReceiver({ ...base, host: config.HOST, port: config.DEMO_RECEIVER_PORT });
+  // Open to everybody who reaches it, so on loopback whatever HOST says.
+  const demo = createDemoReceiver({ ...base, host: '127.0.0.1', port: config.DEMO_RECEIVER_PORT });
   const admin = createAdminServer({ ...base, host: config.HOST, port: config.ADMIN_PORT, readiness });
 
   const parts: ProcessPart[] = [
