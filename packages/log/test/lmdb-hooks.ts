@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestClock, type TestClock } from '@milena/runtime';
@@ -83,8 +83,7 @@ export async function runFixture(
 export const lmdbHooks: Hooks = {
   open: async (options) => openLmdb(options, await newDirectory()),
   appendUntilKilled: async (options, acks) => {
-    const path = join(await newDirectory(), 'log');
-    await mkdir(path);
+    const path = await newDirectory();
     const child = spawn(process.execPath, ['-', path, String(options.partitions)], {
       cwd: __dirname,
       stdio: ['pipe', 'pipe', 'inherit'],
