@@ -9,15 +9,34 @@ const lookupBySystem: Lookup = async (hostname) =>
   (await systemLookup(hostname, { all: true })).map(({ address }) => address);
 
 /**
- * One look-up per name at a time. The system's resolver runs on a pool of four threads, so a name whose server hangs
- * must not take more than one of them, however many posts wait for it.
+ * The system's resolver takes a thread of libuv's pool for each look-up, for many seconds where a name server hangs. The
+ * pool serves the disk too, so look-ups may never take all of it: a process that delivers asks for 16 threads at its
+ * start, and these are half of them.
  */
+const LOOKUPS_AT_ONCE = 8;
+
+/** One look-up per name at a time, however many posts wait for it, and so many names at a time. */
 function shared(lookup: Lookup): Lookup {
   const underWay = new Map<string, Promise<readonly string[]>>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+
+  const inTurn: Lookup = async (hostname) => {
+    if (running < LOOKUPS_AT_ONCE) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await lookup(hostname);
+    } finally {
+      const next = waiting.shift();
+      // The place goes on to whoever waits longest.
+      if (next) next();
+      else running -= 1;
+    }
+  };
   return (hostname) => {
     const before = underWay.get(hostname);
     if (before) return before;
-    const answer = lookup(hostname).finally(() => underWay.delete(hostname));
+    const answer = inTurn(hostname).finally(() => underWay.delete(hostname));
     underWay.set(hostname, answer);
     return answer;
   };

@@ -65,6 +65,28 @@ describe('connecting', () => {
     for (const result of await Promise.all(posting)) expect(result.ok).toBe(true);
     expect(lookups).toBe(1);
   });
+
+  it('names whose servers hang never take more than eight threads of the resolver, and the others follow in turn', async () => {
+    const hanging: ((addresses: string[]) => void)[] = [];
+    const asked: string[] = [];
+    const client = shop.client({
+      lookup: (name) => {
+        asked.push(name);
+        return new Promise((resolve) => hanging.push(resolve));
+      },
+    });
+    const endpoint = await shop.http((_request, response) => response.end());
+    const names = Array.from({ length: 12 }, (_, i) => `name-${i}.test`);
+    const posting = names.map((name) => client.post(to(`http://${name}:${endpoint.port}/`)));
+    await new Promise(setImmediate);
+    expect(asked).toEqual(names.slice(0, 8));
+    for (let answered = 0; answered < names.length; answered += 1) {
+      hanging[answered]?.(['127.0.0.1']);
+      await posting[answered];
+    }
+    expect(asked).toEqual(names);
+    for (const result of await Promise.all(posting)) expect(result.ok).toBe(true);
+  });
 });
 
 describe('TLS', () => {
