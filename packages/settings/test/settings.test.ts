@@ -1,0 +1,97 @@
+import { ConfigError, readConfig, settingsTable } from '@milena/runtime';
+import { SETTINGS } from '../src/index.ts';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env, SETTINGS);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+test('an empty environment is a working configuration', () => {
+  const config = readConfig({}, SETTINGS);
+  expect(config).toMatchObject({
+    HOST: '127.0.0.1',
+    PORT: 8080,
+    ADMIN_PORT: 9090,
+    API_KEY: '',
+    DELIVERY_TIMEOUT_MS: 10_000,
+    DELIVERY_MAX_AGE: 72 * 3_600_000,
+    DISABLE_AFTER: 5 * 24 * 3_600_000,
+    MAX_PAYLOAD_BYTES: 262_144,
+    ALLOWED_PRIVATE_TARGETS: [],
+    KAFKA_PARTITIONS: 12,
+    LOG_LEVEL: 'info',
+  });
+  expect(config.RETRY_DELAYS).toEqual([
+    { text: '10s', ms: 10_000 },
+    { text: '30s', ms: 30_000 },
+    { text: '1m', ms: 60_000 },
+    { text: '5m', ms: 300_000 },
+    { text: '15m', ms: 900_000 },
+  ]);
+});
+
+test.each([
+  ['PORT', 'http'],
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['PORT', '80.5'],
+  ['DELIVERY_TIMEOUT_MS', '10s'],
+  ['DELIVERY_TIMEOUT_MS', '60001'],
+  ['DELIVERY_MAX_AGE', '72'],
+  ['DELIVERY_MAX_AGE', '0s'],
+  ['DELIVERY_MAX_AGE', 'soon'],
+  ['RETRY_DELAYS', '10s,10s'],
+  ['RETRY_DELAYS', '30s,10s'],
+  ['RETRY_DELAYS', '10s,,30s'],
+  ['RETRY_DELAYS', '10s,25h'],
+  ['RETRY_DELAYS', Array.from({ length: 17 }, (_, i) => `${i + 1}s`).join()],
+  ['LOG_LEVEL', 'loud'],
+  ['MAX_PAYLOAD_BYTES', '0'],
+  ['KAFKA_PARTITIONS', '0'],
+])('%s=%s is refused, the variable named and a right value shown', (name, value) => {
+  const problems = problemsOf({ [name]: value });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(new RegExp(`^${name}="[^"]*": must be .*(for example|one of) `));
+});
+
+test('lists take spaces and drop empty parts', () => {
+  const config = readConfig(
+    { RETRY_DELAYS: ' 1s , 2m ', ALLOWED_PRIVATE_TARGETS: '127.0.0.0/8, ::1/128,' },
+    SETTINGS,
+  );
+  expect(config.RETRY_DELAYS.map((delay) => delay.text)).toEqual(['1s', '2m']);
+  expect(config.ALLOWED_PRIVATE_TARGETS).toEqual(['127.0.0.0/8', '::1/128']);
+});
+
+test('a refused secret is not shown', () => {
+  const problems = problemsOf({ SECRETS_KEY: 'geheim' });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(/^SECRETS_KEY=\(hidden\): /);
+  expect(problems[0]).not.toContain('geheim');
+});
+
+test('a secrets key is 32 bytes, as hex or base64', () => {
+  const bytes = Buffer.alloc(32, 7);
+  for (const encoding of ['hex', 'base64'] as const) {
+    expect(readConfig({ SECRETS_KEY: bytes.toString(encoding) }, SETTINGS).SECRETS_KEY).toEqual(bytes);
+  }
+});
+
+test('every fallback is a value that its own setting takes', () => {
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    expect(() => [name, setting.parse(setting.fallback ?? '')]).not.toThrow();
+  }
+});
+
+test('every setting has its row in the documentation', () => {
+  const table = settingsTable(SETTINGS);
+  for (const [name, { doc }] of Object.entries(SETTINGS)) {
+    expect(table).toContain(`| \`${name}\` |`);
+    expect(doc).toMatch(/^[A-Z0-9].*\.$/);
+  }
+});
