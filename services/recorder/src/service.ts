@@ -13,7 +13,7 @@ export interface RecorderDeps {
   clock: Clock;
   logger: Logger;
   metrics: Pick<Metrics, 'recorderBatch' | 'recorderLag' | 'recorderErrors' | 'recorderUndecodable'>;
-  /** How long a row waits for others to share its insert; default 250 ms. */
+  /** How long a row waits for others to share its insert; default 500 ms. */
   lingerMs?: number;
   /** Rows of one insert; default 5,000. */
   maxRows?: number;
@@ -40,7 +40,7 @@ export interface RecorderService {
 export function createRecorderService(deps: RecorderDeps): RecorderService {
   const options = {
     ...deps,
-    lingerMs: deps.lingerMs ?? 250,
+    lingerMs: deps.lingerMs ?? 500,
     maxRows: deps.maxRows ?? 5000,
     maxBytes: deps.maxBytes ?? 8 * 1024 * 1024,
   };

@@ -37,7 +37,7 @@ describe('batches', () => {
     deliveries.forEach((one, i) => {
       feed(`r${i}`, deliveryRecord(one));
     });
-    await advance(249);
+    await advance(499);
     expect(batches).toEqual([]);
     expect(acked).toEqual([]);
     await advance(1);
@@ -51,7 +51,7 @@ describe('batches', () => {
     for (const one of many(25)) feed('r', deliveryRecord(one));
     await settle();
     expect(batches).toEqual([10, 10]);
-    await advance(250);
+    await advance(500);
     expect(batches).toEqual([10, 10, 5]);
   });
 
@@ -61,7 +61,7 @@ describe('batches', () => {
       feed('r', deliveryRecord(delivery({ payload: Buffer.alloc(size, '1') })));
     }
     await settle();
-    await advance(250);
+    await advance(500);
     expect(batches).toEqual([2, 1, 1, 1]);
   });
 
@@ -93,7 +93,7 @@ describe('what becomes of a record', () => {
         },
       }),
     );
-    await advance(250);
+    await advance(500);
     expect(rows).toEqual({
       attempts: [made.attempt_id],
       dispositions: [`expired/${one.delivery_id}`, `filtered/${other.delivery_id}`],
@@ -106,7 +106,7 @@ describe('what becomes of a record', () => {
     const { feed, advance, letters, acked } = await startRecorder();
     const one = delivery();
     feed('l', deadLetterRecord(one));
-    await advance(250);
+    await advance(500);
     expect(letters).toEqual([
       expect.objectContaining({
         delivery_id: one.delivery_id,
@@ -142,7 +142,7 @@ describe('what becomes of a record', () => {
     feed('bad', record);
     const good = delivery();
     feed('good', deliveryRecord(good));
-    await advance(250);
+    await advance(500);
     expect(acked).toEqual(['bad', 'good']);
     expect(rows.events).toEqual([good.delivery_id]);
     expect(await metrics.registry.metrics()).toContain(
@@ -156,7 +156,7 @@ describe('a store that is away', () => {
     const { feed, advance, failures, batches, acked, recorder, clock, metrics } = await startRecorder();
     failures.before = 8;
     feed('r', deliveryRecord(delivery()));
-    await advance(250);
+    await advance(500);
     const waits: number[] = [];
     while (batches.length === 0) {
       expect(acked).toEqual([]);
@@ -180,7 +180,7 @@ describe('a store that is away', () => {
     failures.before = 1000;
     feed('r', deliveryRecord(delivery()));
     feed('l', deadLetterRecord(delivery()));
-    await advance(250);
+    await advance(500);
     expect(letters).toHaveLength(1);
   });
 
@@ -190,7 +190,7 @@ describe('a store that is away', () => {
       const { feed, advance, failures, rows, acked } = await startRecorder();
       failures.after = 1;
       feed('r', table === 'events' ? deliveryRecord(delivery()) : attemptRecord(attempt(delivery())));
-      await advance(250);
+      await advance(500);
       expect(acked).toEqual([]);
       await advance(100);
       expect(rows[table]).toHaveLength(1);
@@ -207,7 +207,7 @@ describe('redelivery', () => {
     feed('stored', deliveryRecord(stored), { maybeRedelivered: true });
     feed('lost', deliveryRecord(lost), { maybeRedelivered: true });
     feed('fresh', deliveryRecord(fresh));
-    await advance(250);
+    await advance(500);
     expect(asked).toEqual([[stored.delivery_id, lost.delivery_id]]);
     expect(rows.events).toEqual([stored, lost, fresh].map((one) => one.delivery_id));
     expect(acked).toEqual(['stored', 'lost', 'fresh']);
@@ -219,7 +219,7 @@ describe('redelivery', () => {
     feed('lost', deliveryRecord(delivery()), { partition: 3 });
     feed('kept', deliveryRecord(kept), { partition: 4 });
     consumer(DELIVERIES).onRevoked?.([3]);
-    await advance(250);
+    await advance(500);
     expect(rows.events).toEqual([kept.delivery_id]);
   });
 });

@@ -14,14 +14,17 @@ export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse })
   return {
     find: async (deliveryId) => {
       if (!isUuid(deliveryId)) return null;
-      const { where, params } = byDelivery(deliveryId, 'd.');
-      const [row] = await clickhouse.select<DeliveryRow>(derivedDeliveries(where()), params);
+      const events = byDelivery(deliveryId);
+      const accepted = timeOfId(deliveryId) ?? undefined;
+      const scope = { delivery_id: deliveryId, from: accepted, to: accepted };
+      const { query, params } = derivedDeliveries(events.where(), scope);
+      const [row] = await clickhouse.select<DeliveryRow>(query, { ...params, ...events.params });
       return row ? toDeliveryView(row) : null;
     },
     list: (filter, page) => listDeliveries(clickhouse, filter, page),
     event: async (deliveryId) => {
       if (!isUuid(deliveryId)) return null;
-      const { where, params } = byDelivery(deliveryId, '');
+      const { where, params } = byDelivery(deliveryId);
       const [row] = await clickhouse.select<StoredEvent>(
         `SELECT delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, payload,
            toUnixTimestamp64Milli(accepted_at) AS accepted_ms, replay_of, traceparent
@@ -36,10 +39,10 @@ export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse })
 }
 
 /** The id's own time narrows the search to one partition and a few granules of it. */
-function byDelivery(deliveryId: string, prefix: string) {
+function byDelivery(deliveryId: string) {
   const conditions = createConditions();
-  conditions.add(`${prefix}delivery_id = {delivery_id:UUID}`, { delivery_id: deliveryId });
+  conditions.add('delivery_id = {delivery_id:UUID}', { delivery_id: deliveryId });
   const accepted_at = timeOfId(deliveryId) ?? undefined;
-  conditions.add(`${prefix}accepted_at = ${msParam('accepted_at')}`, { accepted_at });
+  conditions.add(`accepted_at = ${msParam('accepted_at')}`, { accepted_at });
   return conditions;
 }

@@ -1,6 +1,6 @@
+import type { DeliveryStatus } from '@milena/domain';
 import type { DeliveryView } from '../ports.ts';
-import { statusExpression } from './delivery-status.ts';
-import { FACTS } from './schema.ts';
+import { createConditions, msParam } from './conditions.ts';
 
 export type DeliveryRow = Omit<DeliveryView, 'accepted_at' | 'last_attempt_at' | 'next_attempt_at'> & {
   accepted_ms: number | string;
@@ -25,21 +25,85 @@ export function toDeliveryView({
   };
 }
 
+/** Bits for what happened to a delivery. They are or-ed together, so a repeated row changes nothing. */
+const FACTS = { filtered: 1, delivered: 2, cancelled: 4, expired: 8, failed: 16, attempted: 32 } as const;
+
+const FACT_OF_ATTEMPT = `toUInt8(${FACTS.attempted} +
+  multiIf(outcome = 'success', ${FACTS.delivered}, outcome = 'failure', ${FACTS.failed}, 0))`;
+const FACT_OF_DISPOSITION = `toUInt8(multiIf(what = 'filtered', ${FACTS.filtered}, what = 'cancelled', ${FACTS.cancelled},
+  what = 'expired', ${FACTS.expired}, what = 'dead_lettered', ${FACTS.failed}, 0))`;
+
+/** Most telling first: a delivery that succeeded stays delivered, whatever else happened to it. */
+const PRECEDENCE: readonly (readonly [DeliveryStatus, number])[] = [
+  ['filtered', FACTS.filtered],
+  ['delivered', FACTS.delivered],
+  ['cancelled', FACTS.cancelled],
+  ['expired', FACTS.expired],
+  ['failed', FACTS.failed],
+  ['retrying', FACTS.attempted],
+];
+const STATUS = `multiIf(${PRECEDENCE.map(([status, bit]) => `bitAnd(h.facts, ${bit}) != 0, '${status}'`).join(', ')}, 'queued')`;
+
+/** Which rows of attempts and dispositions can belong to the deliveries asked for. `from` and `to`: when those were accepted, ms, both included. */
+export interface HistoryScope {
+  subscription_id?: string | undefined;
+  delivery_id?: string | undefined;
+  from?: number | undefined;
+  to?: number | undefined;
+}
+
+/** Clocks of two machines may differ by this much, so that an attempt seems to precede its event. */
+const CLOCK_SKEW_MS = 60_000;
+
+/** `at`: the column by which the table is ordered within a subscription. */
+function ofScope(scope: HistoryScope, at: string) {
+  const { subscription_id, delivery_id, from, to } = scope;
+  const conditions = createConditions();
+  conditions.add('subscription_id = {h_subscription_id:UUID}', { h_subscription_id: subscription_id });
+  conditions.add('delivery_id = {h_delivery_id:UUID}', { h_delivery_id: delivery_id });
+  conditions.add(`accepted_at >= ${msParam('h_from')}`, { h_from: from });
+  conditions.add(`accepted_at <= ${msParam('h_to')}`, { h_to: to });
+  const h_begin = from === undefined ? undefined : from - CLOCK_SKEW_MS;
+  conditions.add(`${at} >= ${msParam('h_begin')}`, { h_begin });
+  return conditions;
+}
+
 /**
- * Query for deliveries as they stand, from table `deliveries AS d`. Those whose events row has not arrived yet are left
- * out. `having` may name the columns of the answer.
+ * Query for deliveries as they stand: events joined with what happened to each. Without its events row a delivery does
+ * not exist yet.
+ *
+ * @param events condition on the events rows
+ * @param derived condition on columns of the answer
  */
-export function derivedDeliveries(where: string, having: readonly string[] = []): string {
-  return `
-    SELECT d.delivery_id AS delivery_id, d.subscription_id AS subscription_id,
-      toUnixTimestamp64Milli(d.accepted_at) AS accepted_ms,
-      max(d.event_id) AS event_id, max(d.tenant_id) AS tenant_id, max(d.event_type) AS event_type,
-      max(d.content_type) AS content_type, max(d.payload_bytes) AS payload_bytes, max(d.replay_of) AS replay_of,
-      ${statusExpression('groupBitOr(d.facts)')} AS status, max(d.attempts_made) AS attempts_made,
-      toUnixTimestamp64Milli(max(d.last_attempt_at)) AS last_attempt_ms,
-      toUnixTimestamp64Milli(tupleElement(max(d.latest), 2)) AS next_attempt_ms,
-      tupleElement(max(d.latest), 3) AS reason
-    FROM deliveries AS d ${where}
-    GROUP BY d.subscription_id, d.accepted_at, d.delivery_id
-    HAVING ${[`bitAnd(groupBitOr(d.facts), ${FACTS.stored}) != 0`, ...having].join(' AND ')}`;
+export function derivedDeliveries(events: string, scope: HistoryScope, derived = '') {
+  const attempts = ofScope(scope, 'started_at');
+  const dispositions = ofScope(scope, 'at');
+  const query = `
+    SELECT e.delivery_id AS delivery_id, e.subscription_id AS subscription_id,
+      toUnixTimestamp64Milli(e.accepted_at) AS accepted_ms, e.event_id AS event_id, e.tenant_id AS tenant_id,
+      e.event_type AS event_type, e.content_type AS content_type, e.payload_bytes AS payload_bytes,
+      e.replay_of AS replay_of, ${STATUS} AS status, h.attempts_made AS attempts_made,
+      toUnixTimestamp64Milli(h.last_attempt_at) AS last_attempt_ms,
+      toUnixTimestamp64Milli(tupleElement(h.latest, 2)) AS next_attempt_ms, tupleElement(h.latest, 3) AS reason
+    FROM (
+      SELECT delivery_id, subscription_id, accepted_at, event_id, tenant_id, event_type, content_type, payload_bytes,
+        replay_of
+      FROM events ${events}
+    ) AS e
+    LEFT JOIN (
+      SELECT delivery_id, groupBitOr(fact) AS facts, max(number) AS attempts_made, max(attempted_at) AS last_attempt_at,
+        max(step) AS latest
+      FROM (
+        SELECT delivery_id, ${FACT_OF_ATTEMPT} AS fact, attempt_number AS number, toNullable(started_at) AS attempted_at,
+          (started_at + toIntervalMillisecond(toUInt64(duration_ms)), next_attempt_at, next_reason) AS step
+        FROM attempts ${attempts.where()}
+        UNION ALL
+        SELECT delivery_id, ${FACT_OF_DISPOSITION}, toUInt16(0), NULL, (at, next_attempt_at, why)
+        FROM dispositions ${dispositions.where()}
+      )
+      GROUP BY delivery_id
+    ) AS h ON h.delivery_id = e.delivery_id
+    ${derived}
+    ORDER BY e.accepted_at DESC, e.delivery_id DESC LIMIT 1 BY e.delivery_id`;
+  return { query, params: { ...attempts.params, ...dispositions.params } };
 }

@@ -43,8 +43,7 @@ async function keyAhead(
   position: Keyset | null,
   count: number,
 ): Promise<Keyset | null> {
-  const { add, where, params } = ofFilter(filter, position, '');
-  add('event_type = {event_type:String}', { event_type: filter.event_type });
+  const { where, params } = ofFilter(filter, position);
   const [key] = await clickhouse.select<{ at: number | string; id: string }>(
     `SELECT toUnixTimestamp64Milli(accepted_at) AS at, delivery_id AS id FROM events ${where()}
      ORDER BY accepted_at DESC, delivery_id DESC LIMIT 1 OFFSET {offset:UInt32}`,
@@ -61,33 +60,38 @@ async function between(
   boundary: Keyset | null,
   limit: number,
 ): Promise<DeliveryView[]> {
-  const { add, where, params } = ofFilter(filter, position, 'd.');
+  const events = ofFilter(filter, position);
   if (boundary) {
-    add(
-      `d.accepted_at >= ${msParam('to_at')} AND (d.accepted_at, d.delivery_id) >= (${msParam('to_at')}, {to_id:UUID})`,
+    events.add(
+      `accepted_at >= ${msParam('to_at')} AND (accepted_at, delivery_id) >= (${msParam('to_at')}, {to_id:UUID})`,
       { to_at: boundary.at, to_id: boundary.id },
     );
   }
-  const having = createConditions();
-  having.add('status = {status:String}', { status: filter.status });
-  having.add('event_type = {event_type:String}', { event_type: filter.event_type });
-  const rows = await clickhouse.select<DeliveryRow>(
-    `${derivedDeliveries(where(), having.texts)}
-     ORDER BY d.accepted_at DESC, d.delivery_id DESC LIMIT {limit:UInt32}`,
-    { ...params, ...having.params, limit },
-  );
+  const derived = createConditions();
+  derived.add('status = {status:String}', { status: filter.status });
+  const scope = {
+    subscription_id: filter.subscription_id,
+    from: boundary?.at ?? filter.since,
+    to: position?.at ?? filter.until,
+  };
+  const { query, params } = derivedDeliveries(events.where(), scope, derived.where());
+  const rows = await clickhouse.select<DeliveryRow>(`${query} LIMIT {limit:UInt32}`, {
+    ...params,
+    ...events.params,
+    ...derived.params,
+    limit,
+  });
   return rows.map(toDeliveryView);
 }
 
-function ofFilter(filter: DeliveryFilter, position: Keyset | null, prefix: string) {
+function ofFilter(filter: DeliveryFilter, position: Keyset | null) {
   const conditions = createConditions();
-  conditions.add(`${prefix}subscription_id = {subscription_id:UUID}`, {
-    subscription_id: filter.subscription_id,
-  });
-  conditions.add(`${prefix}accepted_at >= ${msParam('since')}`, { since: filter.since });
-  conditions.add(`${prefix}accepted_at < ${msParam('until')}`, { until: filter.until });
+  conditions.add('subscription_id = {subscription_id:UUID}', { subscription_id: filter.subscription_id });
+  conditions.add('event_type = {event_type:String}', { event_type: filter.event_type });
+  conditions.add(`accepted_at >= ${msParam('since')}`, { since: filter.since });
+  conditions.add(`accepted_at < ${msParam('until')}`, { until: filter.until });
   if (position) {
-    conditions.add(beforePosition(`${prefix}accepted_at`, `${prefix}delivery_id`, 'from'), {
+    conditions.add(beforePosition('accepted_at', 'delivery_id', 'from'), {
       from_at: position.at,
       from_id: position.id,
     });

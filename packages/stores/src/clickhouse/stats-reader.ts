@@ -37,7 +37,13 @@ function ofScope(scope: Scope, at: string) {
   return conditions;
 }
 
-/** Reads the per-minute roll-ups, never the rows themselves but for dispositions, which are few. */
+/**
+ * Repeats count once before a merge too; partitions are taken one by one, as a repeat lies in the same one, and of
+ * events only key columns are read.
+ */
+const ONCE = 'SETTINGS do_not_merge_across_partitions_select_final = 1';
+
+/** Attempts are counted from their per-minute roll-up; events and dispositions from their rows. */
 export function createStatsReader({ clickhouse }: { clickhouse: ClickHouse }): StatsReader {
   return {
     perMinute: (filter) => perMinute(clickhouse, filter),
@@ -86,9 +92,9 @@ async function attemptTotals(clickhouse: ClickHouse, scope: Scope) {
 }
 
 async function eventTotal(clickhouse: ClickHouse, scope: Scope): Promise<number> {
-  const { where, params } = ofScope(scope, 'minute');
+  const { where, params } = ofScope(scope, 'accepted_at');
   const [row] = await clickhouse.select<{ events: number | string }>(
-    `SELECT sum(m.events) AS events FROM event_minutes AS m ${where()}`,
+    `SELECT count() AS events FROM events FINAL ${where()} ${ONCE}`,
     params,
   );
   return Number(row?.events ?? 0);
@@ -107,17 +113,16 @@ async function eventTypes(
   clickhouse: ClickHouse,
   { limit, ...scope }: Parameters<StatsReader['eventTypes']>[0],
 ): Promise<{ event_type: string; events: number; last_seen: number }[]> {
-  const { add, where, params } = ofScope(scope, 'minute');
-  add('m.event_type IS NOT NULL', {});
+  const { add, where, params } = ofScope(scope, 'accepted_at');
+  add('event_type IS NOT NULL', {});
   const rows = await clickhouse.select<{
     event_type: string;
     events: number | string;
     last_seen: number | string;
   }>(
-    `SELECT m.event_type AS event_type, sum(m.events) AS events,
-       toUnixTimestamp64Milli(max(m.last_seen)) AS last_seen
-     FROM event_minutes AS m ${where()}
-     GROUP BY m.event_type ORDER BY events DESC, event_type LIMIT {limit:UInt32}`,
+    `SELECT event_type, count() AS events, toUnixTimestamp64Milli(max(accepted_at)) AS last_seen
+     FROM events FINAL ${where()}
+     GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt32} ${ONCE}`,
     { ...params, limit },
   );
   return rows.map((row) => ({

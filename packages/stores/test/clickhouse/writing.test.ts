@@ -150,9 +150,9 @@ describe('migration', () => {
   test('runs again without harm and changes the retention of every table', async () => {
     const row = event();
     await history.writer.insertEvents([row]);
-    expect(await retentions()).toEqual(Array(6).fill('72'));
+    expect(await retentions()).toEqual(Array(4).fill('72'));
     await migrateClickHouse(history.options, { retentionHours: 4 });
-    expect(await retentions()).toEqual(Array(6).fill('4'));
+    expect(await retentions()).toEqual(Array(4).fill('4'));
     await migrateClickHouse(history.options, { retentionHours: 4 });
     expect(await history.deliveries.find(row.delivery_id)).not.toBeNull();
   });
