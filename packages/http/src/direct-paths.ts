@@ -1,7 +1,7 @@
 /** Path parameters by name, decoded. */
 export type PathParams = Readonly<Record<string, string>>;
 
-export interface Endpoint<T> {
+interface Endpoint<T> {
   method: string;
   /** Template, `/ingest/{id}`. */
   path: string;

@@ -5,7 +5,7 @@ import { problemReply, toProblem } from './problem-reply.ts';
 import { sendReply } from './reply.ts';
 import { ClientGoneError } from './request-body.ts';
 
-export interface ObserveDeps {
+interface ObserveDeps {
   logger: Logger;
   metrics: Pick<Metrics, 'httpDuration'>;
   clock: Clock;

@@ -2,7 +2,7 @@ import { createComponents, type JsonSchema, type Components } from './openapi-sc
 import { PROBLEM_TYPE, problemSchema } from './problem-reply.ts';
 import type { ReplySpec, Route } from './route.ts';
 
-export interface OpenApiOptions {
+interface OpenApiOptions {
   title: string;
   description: string;
   version: string;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { HttpProblem, notFound, type FieldError } from './problem.ts';
 
 /** `['event_types', 2]` → `event_types[2]`, `['headers', 'x-shop']` → `headers.x-shop`. */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`))
     .join('');

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { route } from '../src/index.ts';
 import { createThing, echo, getThing, listThings } from './routes.ts';
@@ -31,8 +32,9 @@ afterAll(() => server.stop());
 
 /** The validator is an ES module, which this runner loads only in a process of its own. */
 function validate(text: string): Promise<{ valid: boolean; errors?: unknown }> {
+  const validator = pathToFileURL(require.resolve('@seriousme/openapi-schema-validator')).href;
   const script = `
-    import { Validator } from '@seriousme/openapi-schema-validator';
+    import { Validator } from '${validator}';
     const chunks = [];
     for await (const chunk of process.stdin) chunks.push(chunk);
     console.log(JSON.stringify(await new Validator().validate(JSON.parse(Buffer.concat(chunks).toString()))));`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { idParam, pageOf, pageQuery, route, type Access, type Route, type RouteReply } from '../src/index.ts';
 
-export const thing = z
+const thing = z
   .strictObject({
     name: z.string().min(1),
     event_types: z.array(z.string().regex(/^[a-z]+$/)).default([]),
