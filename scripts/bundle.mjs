@@ -11,7 +11,8 @@ const npmStaysOutside = {
   name: 'npm-stays-outside',
   setup(builder) {
     builder.onResolve({ filter: /^[^./]/ }, async (args) => {
-      if (args.kind === 'entry-point' || args.path.startsWith('@milena/') || args.pluginData === 'asked') return;
+      if (args.kind === 'entry-point' || args.path.startsWith('@milena/') || args.pluginData === 'asked')
+        return;
       if (isBuiltin(args.path)) return { external: true };
       // The bundle will look from here. Where that finds another version than the package that imports it (npm nests
       // versions that differ), the right one goes into the bundle.

@@ -35,7 +35,7 @@ function stat(pid: number): Stat | null {
 }
 
 /** CPU time used so far (ms) and resident memory (MiB) of a process and, apart, of everything it started. */
-export interface Usage {
+interface Usage {
   own: { cpuMs: number; rssMb: number };
   children: { cpuMs: number; rssMb: number };
 }

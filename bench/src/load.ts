@@ -8,7 +8,7 @@ export interface LoadResult {
   latency: Quantiles;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   origin: string;
   /** Requests go to these paths in turn. */
   paths: readonly string[];

@@ -17,7 +17,7 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-export async function openLmdb(
+async function openLmdb(
   options: OpenOptions,
   path: string,
   clock: TestClock = createTestClock(),

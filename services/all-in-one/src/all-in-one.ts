@@ -9,19 +9,16 @@ import {
   createMetrics,
   createReadiness,
   systemClock,
-  type ConfigOf,
   type ProcessPart,
   type ProcessPlan,
 } from '@milena/runtime';
 import { version } from '../package.json';
 import { createApiPart } from './api-part.ts';
-import type { ALL_IN_ONE_SETTINGS } from './config.ts';
+import type { AllInOneConfig } from './config.ts';
 import { openDataDir } from './data-dir.ts';
 import { startMessage, type Endpoints } from './home.ts';
 import { listening } from './listening.ts';
 import { createServicesPart, DEPENDENCIES } from './services-part.ts';
-
-export type AllInOneConfig = ConfigOf<typeof ALL_IN_ONE_SETTINGS>;
 
 /**
  * The four services in this process over embedded parts, as a list of parts to start in order.

@@ -1,6 +1,6 @@
 import { createApiServer, type ApiServer, type Authenticate } from '@milena/http';
 import type { Clock, Logger, Metrics, ProcessPart, Readiness } from '@milena/runtime';
-import type { AllInOneConfig } from './all-in-one.ts';
+import type { AllInOneConfig } from './config.ts';
 import { homePage, type Endpoints } from './home.ts';
 import { listening } from './listening.ts';
 import type { ServicesPart } from './services-part.ts';

@@ -1,3 +1,4 @@
+import type { ConfigOf } from '@milena/runtime';
 import { SETTINGS } from '@milena/settings';
 
 /** The variables that the all-in-one reads. Loopback targets are allowed, so that the demo receiver can be one. */
@@ -22,3 +23,5 @@ export const ALL_IN_ONE_SETTINGS = {
   KAFKA_PARTITIONS: SETTINGS.KAFKA_PARTITIONS,
   LOG_LEVEL: { ...SETTINGS.LOG_LEVEL, fallback: 'warn' },
 } as const;
+
+export type AllInOneConfig = ConfigOf<typeof ALL_IN_ONE_SETTINGS>;

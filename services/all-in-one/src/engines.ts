@@ -10,7 +10,7 @@ import {
   type Postgres,
   type SecretBox,
 } from '@milena/stores/postgres';
-import type { AllInOneConfig } from './all-in-one.ts';
+import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
 
 const DATABASE = 'milena';
@@ -25,7 +25,7 @@ export interface Engines {
   close(): Promise<void>;
 }
 
-export interface EnginesDeps {
+interface EnginesDeps {
   config: AllInOneConfig;
   dataDir: DataDir;
   clock: Clock;

@@ -11,7 +11,7 @@ const escape = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
 
 /** The three requests that show the main job. They work when pasted, with `key` when one is set. */
-export function firstSteps(endpoints: Endpoints, needsKey: boolean): string[] {
+function firstSteps(endpoints: Endpoints, needsKey: boolean): string[] {
   const key = needsKey ? ' -H "authorization: Bearer $API_KEY"' : '';
   const json = "-H 'content-type: application/json'";
   return [

@@ -1,7 +1,7 @@
 import type { SsrfGuard } from '@milena/egress';
 import type { Route } from '@milena/http';
 import type { Clock, Logger, Metrics, ProcessPart } from '@milena/runtime';
-import type { AllInOneConfig } from './all-in-one.ts';
+import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
 import { openEngines, type Engines } from './engines.ts';
 import { createServices, type Services } from './services.ts';

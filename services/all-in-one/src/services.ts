@@ -21,7 +21,7 @@ import {
   createSubscriptionStore,
 } from '@milena/stores/postgres';
 import { createSubscriptionsService, type SubscriptionsService } from '@milena/subscriptions';
-import type { AllInOneConfig } from './all-in-one.ts';
+import type { AllInOneConfig } from './config.ts';
 import type { Engines } from './engines.ts';
 
 /** The four services, and the two parts that they share and that are to be closed after them. */
@@ -34,7 +34,7 @@ export interface Services {
   directory: SubscriptionDirectory;
 }
 
-export interface ServicesDeps {
+interface ServicesDeps {
   engines: Engines;
   config: AllInOneConfig;
   guard: SsrfGuard;

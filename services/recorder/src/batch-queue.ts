@@ -1,4 +1,4 @@
-export interface BatchQueue<Item> {
+interface BatchQueue<Item> {
   push(item: Item, bytes: number): void;
   /** The oldest items up to the bounds; a single item above the bytes goes alone. */
   takeBatch(): Item[];

@@ -2,7 +2,7 @@ import type { CancelTimer, Clock } from '@milena/runtime';
 import { createBatchQueue } from './batch-queue.ts';
 import { keepTrying } from './keep-trying.ts';
 
-export interface BatcherOptions<Item> {
+interface BatcherOptions<Item> {
   clock: Clock;
   /** How long the first item of a batch waits for company, ms. */
   lingerMs: number;
@@ -14,7 +14,7 @@ export interface BatcherOptions<Item> {
   onFailure: (error: unknown, items: number, tries: number, retryInMs: number) => void;
 }
 
-export interface Batcher<Item> {
+interface Batcher<Item> {
   add(item: Item, bytes: number): void;
   /** Forgets items that are not being written yet. */
   drop(unwanted: (item: Item) => boolean): void;

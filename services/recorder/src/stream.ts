@@ -19,7 +19,7 @@ export interface StreamSpec<Row> {
   write: (entries: readonly Entry<Row>[]) => Promise<void>;
 }
 
-export interface StreamDeps {
+interface StreamDeps {
   log: Pick<MessageLog, 'consume'>;
   clock: Clock;
   logger: Logger;
@@ -29,7 +29,7 @@ export interface StreamDeps {
   maxBytes: number;
 }
 
-export interface Stream {
+interface Stream {
   start(): Promise<void>;
   /** Stores what is there within the deadline and leaves the group; the rest goes to the next owner. */
   stop(deadlineMs: number): Promise<void>;

@@ -8,7 +8,7 @@ export interface TableDeps {
   metrics: Pick<Metrics, 'recorderBatch' | 'recorderLag' | 'recorderErrors'>;
 }
 
-export interface TableWrite<Row> {
+interface TableWrite<Row> {
   table: string;
   rows: readonly Row[];
   /** When the row's fact came about, ms since the epoch. */

@@ -105,7 +105,7 @@ export function createMemoryStores() {
   return { history, deadLetters, rows, batches, letters, asked, failures };
 }
 
-export const silent = createLogger({ service: 'recorder', level: 'silent' });
+const silent = createLogger({ service: 'recorder', level: 'silent' });
 
 export function createTestRecorder(
   deps: Pick<RecorderDeps, 'log' | 'history' | 'deadLetters'> & { clock: Clock } & Partial<RecorderDeps>,

@@ -23,7 +23,7 @@ export interface Append {
 }
 
 /** Appends that are not durable yet. */
-export interface AppendQueue {
+interface AppendQueue {
   /** @throws LogUnavailableError when too much is waiting already */
   add(records: readonly Appended[]): Promise<void>;
   empty(): boolean;

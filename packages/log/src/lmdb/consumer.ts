@@ -17,7 +17,7 @@ export interface LmdbConsumer extends LogConsumer {
   wake(partitions: ReadonlySet<TopicPartition>): void;
 }
 
-export interface ConsumerDeps {
+interface ConsumerDeps {
   storage: Storage;
   clock: Clock;
   logger?: Logger | undefined;

@@ -8,7 +8,7 @@ import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
 
 /** Every consumer of this log, by group. */
-export interface Consumers {
+interface Consumers {
   /** @throws Error for an unknown topic, or topics that differ from those of the group's other members */
   join(options: ConsumeOptions): LmdbConsumer;
   wake(partitions: ReadonlySet<TopicPartition>): void;

@@ -29,7 +29,7 @@ export type Marks = Map<string, Map<string, number[]>>;
 /** End of a partition's key range: no offset is that large. */
 const LAST_OFFSET = 2 ** 48 - 1;
 
-export function partitionRange(topicId: number, partition: number): { start: Buffer; end: Buffer } {
+function partitionRange(topicId: number, partition: number): { start: Buffer; end: Buffer } {
   return { start: recordKey(topicId, partition, 0), end: recordKey(topicId, partition, LAST_OFFSET) };
 }
 

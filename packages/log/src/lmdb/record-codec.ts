@@ -7,7 +7,7 @@ const OFFSET_BYTES = 6;
 const KEY_BYTES = 10;
 
 /** What is stored of a record; topic, partition and offset are in the key. */
-export interface DecodedRecord {
+interface DecodedRecord {
   key: string;
   headers: Record<string, string>;
   value: Buffer;

@@ -6,7 +6,7 @@ import type { Riders } from './writer.ts';
 
 /** Removals in one commit; at about 1.5 µs each they keep the event loop for 1–2 ms. */
 const REMOVALS_PER_COMMIT = 1_000;
-export interface Retention extends Riders {
+interface Retention extends Riders {
   /** A group's mark in this partition moved: it is to be stored, and may free records. */
   committed(group: string, partition: TopicPartition): void;
   /** Records below this offset are older than their topic keeps them. */

@@ -4,7 +4,7 @@ const SLICE_MS = 2;
 /** What came of one turn: there may be more; nothing is left; or nobody can go on before `unblock`. */
 export type Outcome = 'more' | 'empty' | 'blocked';
 
-export interface Turns<T extends object> {
+interface Turns<T extends object> {
   /** It may have something to do: gives it a turn soon, once, however often it is queued until then. */
   queue(one: T): void;
   /** After a turn ended `blocked`: whoever it was goes first now. */

@@ -16,7 +16,7 @@ export interface Riders {
   board(batch: Batch): (durable: boolean) => void;
 }
 
-export interface WriterOptions {
+interface WriterOptions {
   storage: Storage;
   clock: Clock;
   /** Bytes of appends not yet durable; beyond it the log refuses. */
@@ -28,7 +28,7 @@ export interface WriterOptions {
   onAppended(partitions: ReadonlySet<TopicPartition>): void;
 }
 
-export interface Writer {
+interface Writer {
   /** @throws LogUnavailableError */
   append(records: readonly Appended[]): Promise<void>;
   /** Riders are waiting: they go with the next append, or soon by themselves. */

@@ -45,7 +45,7 @@ const PRECEDENCE: readonly (readonly [DeliveryStatus, number])[] = [
 const STATUS = `multiIf(${PRECEDENCE.map(([status, bit]) => `bitAnd(h.facts, ${bit}) != 0, '${status}'`).join(', ')}, 'queued')`;
 
 /** Which rows of attempts and dispositions can belong to the deliveries asked for. `from` and `to`: when those were accepted, ms, both included. */
-export interface HistoryScope {
+interface HistoryScope {
   subscription_id?: string | undefined;
   delivery_id?: string | undefined;
   from?: number | undefined;
