@@ -10,13 +10,14 @@ const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
   .map((m) => m[1] ?? '')
   .filter((b) => b.includes('curl'));
 
-/** A curl that fails on an error status and writes each request it made to a file. */
+/** A curl that fails on an error status and writes each request it made to a file, one line each. */
 const PROLOGUE = `
 set -euo pipefail
 curl() {
   local code=0
   command curl --fail-with-body --show-error --max-time 30 "$@" || code=$?
-  echo "$code $*" >> "$CURL_LOG"
+  local line="$*"
+  echo "$code \${line//$'\n'/ }" >> "$CURL_LOG"
   return $code
 }
 `;
