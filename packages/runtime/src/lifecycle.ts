@@ -6,7 +6,8 @@ import type { Readiness } from './ready.ts';
 /** Something that runs as long as the process does. */
 export interface ProcessPart {
   name: string;
-  start(): Promise<unknown>;
+  /** `told` is aborted when the process is told to stop meanwhile: a start that waits for something then rejects. */
+  start(told: AbortSignal): Promise<unknown>;
   /** `deadlineMs`: how long it may wait for what is under way. Called once, and only after `start` resolved. */
   stop(deadlineMs: number): Promise<unknown>;
 }
@@ -83,9 +84,10 @@ export async function runProcess(
   for (const part of ready.parts) {
     if (stopRequest.came()) break;
     try {
-      await part.start();
+      await part.start(stopRequest.signal);
       started.push(part);
     } catch (error) {
+      if (stopRequest.came()) break;
       reportFailedStart(hooks, part.name, error, ready.logger);
       await stopParts(started, ready);
       hooks.exit(1);
@@ -101,10 +103,11 @@ export async function runProcess(
 /** Turns signals and faults into one request to stop, or into an exit at once. */
 function listenForStop(hooks: ProcessHooks) {
   let plan: ProcessPlan | null = null;
-  let signalled = false;
-  let resolve = (): void => undefined;
-  const wait = new Promise<void>((done) => {
-    resolve = done;
+  const told = new AbortController();
+  const wait = new Promise<void>((resolve) => {
+    told.signal.addEventListener('abort', () => {
+      resolve();
+    });
   });
 
   hooks.onFault((error, origin) => {
@@ -113,19 +116,19 @@ function listenForStop(hooks: ProcessHooks) {
     hooks.exit(1);
   });
   hooks.onSignal((signal) => {
-    if (signalled) {
+    if (told.signal.aborted) {
       plan?.logger.warn({ event: 'process.killed', signal, reason: 'second signal' });
       hooks.exit(1);
       return;
     }
-    signalled = true;
     plan?.logger.info({ event: 'process.stopping', signal });
     plan?.readiness?.drop();
-    resolve();
+    told.abort();
   });
   return {
     wait,
-    came: () => signalled,
+    signal: told.signal,
+    came: () => told.signal.aborted,
     use: (made: ProcessPlan) => {
       plan = made;
     },

@@ -221,3 +221,23 @@ test('an uncaught exception before there is a logger is still told', async () =>
   host.fault(new Error('early'));
   expect([host.exits, host.printed]).toEqual([[1], ['early']]);
 });
+
+test('a start that waits hears of a stop; the parts before it are stopped and the exit code is 0', async () => {
+  const host = createProcess();
+  const events: string[] = [];
+  const parts = createParts(events, {
+    log: {
+      start: (told) =>
+        new Promise((_, reject) => {
+          told.addEventListener('abort', () => {
+            reject(new Error('told to stop'));
+          });
+          host.signal('SIGTERM');
+        }),
+    },
+  });
+  await runProcess(plan(host, parts), host.hooks);
+  expect(events).toEqual(['start store', 'stop store']);
+  expect(host.exits).toEqual([0]);
+  expect(host.printed).toEqual([]);
+});

@@ -49,6 +49,49 @@ function parseSecretsKey(value: string): Buffer | null {
   throw new Error('must be 32 bytes as base64 or hex, for example from: openssl rand -base64 32');
 }
 
+function url(
+  doc: string,
+  fallback: string | null,
+  protocols: readonly string[],
+  example: string,
+): Setting<string> {
+  return {
+    doc,
+    fallback,
+    // It may hold a password.
+    secret: true,
+    parse: (value) => {
+      if (value === '' && fallback === '') return value;
+      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value;
+      throw new Error(`must be a URL such as ${example}`);
+    },
+  };
+}
+
+function parseBrokers(value: string): string[] {
+  const brokers = value.split(',').map((part) => part.trim());
+  const isBroker = (broker: string): boolean => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker);
+  if (brokers.every(isBroker)) return brokers;
+  throw new Error('must be host:port, several separated by commas, for example kafka-0:9092,kafka-1:9092');
+}
+
+function oneOf<T extends string>(doc: string, fallback: T, values: readonly T[]): Setting<T> {
+  return {
+    doc,
+    fallback,
+    parse: (value) => {
+      const known = values.find((one) => one === value);
+      if (known !== undefined) return known;
+      throw new Error(`must be one of ${values.filter((one) => one !== '').join(', ')}`);
+    },
+  };
+}
+
+function flag(doc: string, fallback: 'true' | 'false'): Setting<boolean> {
+  const setting = oneOf(doc, fallback, ['true', 'false']);
+  return { ...setting, parse: (value) => setting.parse(value) === 'true' };
+}
+
 /** Every environment variable of every service, once. A service picks those it reads. */
 export const SETTINGS = {
   HOST: text('Address to listen on. Anything but loopback needs API_KEY.', '127.0.0.1'),
@@ -101,13 +144,58 @@ export const SETTINGS = {
     1,
     1000,
   ),
-  LOG_LEVEL: {
-    doc: `One of ${LOG_LEVELS.join(', ')}.`,
-    fallback: 'info',
-    parse: (value: string): LogLevel => {
-      const level = LOG_LEVELS.find((known) => known === value);
-      if (level) return level;
-      throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`);
+  KAFKA_BROKERS: {
+    doc: 'Brokers to begin with, as host:port, separated by commas.',
+    fallback: null,
+    parse: parseBrokers,
+  } satisfies Setting<string[]>,
+  KAFKA_PREFIX: {
+    doc: 'Put before the names of topics and consumer groups, for several installations on one cluster.',
+    fallback: '',
+    parse: (value: string) => {
+      if (/^[\w.-]{0,100}$/.test(value)) return value;
+      throw new Error('must be letters, digits, dots, dashes and underscores, for example staging.');
     },
-  } satisfies Setting<LogLevel>,
+  } satisfies Setting<string>,
+  KAFKA_REPLICATION_FACTOR: wholeNumber(
+    'Copies of each topic that is created; with 3 or more, two must have a record before it counts. 1 on a single broker.',
+    3,
+    1,
+    9,
+  ),
+  KAFKA_SSL: flag('Whether to speak TLS with the brokers.', 'false'),
+  KAFKA_SASL_MECHANISM: oneOf('One of plain, scram-sha-256, scram-sha-512. Unset: no SASL.', '', [
+    '',
+    'plain',
+    'scram-sha-256',
+    'scram-sha-512',
+  ]),
+  KAFKA_SASL_USERNAME: text('User for SASL.', ''),
+  KAFKA_SASL_PASSWORD: text('Password for SASL.', '', true),
+  DATABASE_URL: url(
+    'Postgres.',
+    null,
+    ['postgres:', 'postgresql:'],
+    'postgres://user:password@host:5432/milena',
+  ),
+  DATABASE_POOL_MAX: wholeNumber('Connections to Postgres at most, per process.', 10, 1, 500),
+  REDIS_URL: url(
+    'Redis, shared by all processes as a cache. Unset: each process asks Postgres, and sees changes up to 30 s late.',
+    '',
+    ['redis:', 'rediss:'],
+    'redis://host:6379/0',
+  ),
+  CLICKHOUSE_URL: url('ClickHouse over HTTP.', null, ['http:', 'https:'], 'http://host:8123'),
+  CLICKHOUSE_USER: text('User of ClickHouse.', 'default'),
+  CLICKHOUSE_PASSWORD: text('Password of ClickHouse.', '', true),
+  CLICKHOUSE_DATABASE: {
+    doc: 'Database of ClickHouse; created when missing.',
+    fallback: 'milena',
+    parse: (value: string) => {
+      if (/^[A-Za-z_]\w{0,63}$/.test(value)) return value;
+      throw new Error('must be letters, digits and underscores, for example milena');
+    },
+  } satisfies Setting<string>,
+  CLICKHOUSE_MAX_CONNECTIONS: wholeNumber('Connections to ClickHouse at most, per process.', 10, 1, 500),
+  LOG_LEVEL: oneOf<LogLevel>(`One of ${LOG_LEVELS.join(', ')}.`, 'info', LOG_LEVELS),
 } as const;

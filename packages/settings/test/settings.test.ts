@@ -3,7 +3,7 @@ import { SETTINGS } from '../src/index.ts';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {
-    readConfig(env, SETTINGS);
+    readConfig({ ...ENGINES, ...env }, SETTINGS);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
@@ -11,8 +11,15 @@ function problemsOf(env: Record<string, string>): readonly string[] {
   }
 }
 
-test('an empty environment is a working configuration', () => {
-  const config = readConfig({}, SETTINGS);
+/** What only a distributed installation has to say. */
+const ENGINES = {
+  KAFKA_BROKERS: 'kafka:9092',
+  DATABASE_URL: 'postgres://milena:pw@postgres/milena',
+  CLICKHOUSE_URL: 'http://clickhouse:8123',
+};
+
+test('an environment that only says where the engines are is a working configuration', () => {
+  const config = readConfig(ENGINES, SETTINGS);
   expect(config).toMatchObject({
     HOST: '127.0.0.1',
     PORT: 8080,
@@ -23,7 +30,14 @@ test('an empty environment is a working configuration', () => {
     DISABLE_AFTER: 5 * 24 * 3_600_000,
     MAX_PAYLOAD_BYTES: 262_144,
     ALLOWED_PRIVATE_TARGETS: [],
+    KAFKA_BROKERS: ['kafka:9092'],
     KAFKA_PARTITIONS: 12,
+    KAFKA_PREFIX: '',
+    KAFKA_REPLICATION_FACTOR: 3,
+    KAFKA_SASL_MECHANISM: '',
+    KAFKA_SSL: false,
+    REDIS_URL: '',
+    CLICKHOUSE_DATABASE: 'milena',
     LOG_LEVEL: 'info',
   });
   expect(config.RETRY_DELAYS).toEqual([
@@ -53,6 +67,13 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['MAX_PAYLOAD_BYTES', '0'],
   ['KAFKA_PARTITIONS', '0'],
+  ['KAFKA_BROKERS', 'kafka'],
+  ['KAFKA_BROKERS', 'kafka:9092,'],
+  ['KAFKA_PREFIX', 'a b'],
+  ['KAFKA_REPLICATION_FACTOR', '0'],
+  ['KAFKA_SSL', 'yes'],
+  ['KAFKA_SASL_MECHANISM', 'gssapi'],
+  ['CLICKHOUSE_DATABASE', 'my-db'],
 ])('%s=%s is refused, the variable named and a right value shown', (name, value) => {
   const problems = problemsOf({ [name]: value });
   expect(problems).toHaveLength(1);
@@ -61,7 +82,7 @@ test.each([
 
 test('lists take spaces and drop empty parts', () => {
   const config = readConfig(
-    { RETRY_DELAYS: ' 1s , 2m ', ALLOWED_PRIVATE_TARGETS: '127.0.0.0/8, ::1/128,' },
+    { ...ENGINES, RETRY_DELAYS: ' 1s , 2m ', ALLOWED_PRIVATE_TARGETS: '127.0.0.0/8, ::1/128,' },
     SETTINGS,
   );
   expect(config.RETRY_DELAYS.map((delay) => delay.text)).toEqual(['1s', '2m']);
@@ -78,13 +99,15 @@ test('a refused secret is not shown', () => {
 test('a secrets key is 32 bytes, as hex or base64', () => {
   const bytes = Buffer.alloc(32, 7);
   for (const encoding of ['hex', 'base64'] as const) {
-    expect(readConfig({ SECRETS_KEY: bytes.toString(encoding) }, SETTINGS).SECRETS_KEY).toEqual(bytes);
+    expect(readConfig({ ...ENGINES, SECRETS_KEY: bytes.toString(encoding) }, SETTINGS).SECRETS_KEY).toEqual(
+      bytes,
+    );
   }
 });
 
 test('every fallback is a value that its own setting takes', () => {
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    expect(() => [name, setting.parse(setting.fallback ?? '')]).not.toThrow();
+    if (setting.fallback !== null) expect(() => [name, setting.parse(setting.fallback)]).not.toThrow();
   }
 });
 
@@ -94,4 +117,18 @@ test('every setting has its row in the documentation', () => {
     expect(table).toContain(`| \`${name}\` |`);
     expect(doc).toMatch(/^[A-Z0-9].*\.$/);
   }
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://user:pw@host/db'],
+  ['REDIS_URL', 'localhost:6379'],
+  ['CLICKHOUSE_URL', 'clickhouse:8123'],
+])('%s of another kind is refused, without showing what may be a password', (name, value) => {
+  const problems = problemsOf({ [name]: value });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(new RegExp(`^${name}=\\(hidden\\): must be a URL such as `));
+});
+
+test('where the engines are must be said', () => {
+  expect(problemsOf({ KAFKA_BROKERS: '', DATABASE_URL: '', CLICKHOUSE_URL: '' })).toHaveLength(3);
 });
