@@ -77,18 +77,12 @@ async function whyNotReady(part, config, started) {
 async function startOne(part, config) {
   const begun = performance.now();
   let started = null;
-  let why = null;
   if (running(part.name) === null) {
     const prepared = await part.prepare(config);
     await requireFreePorts(part, config.port);
-    const retryUntil = performance.now() + 10_000;
-    do {
-      started = launch(part.name, part.command(config, prepared), config.port);
-      why = await whyNotReady(part, config, started);
-    } while (why !== null && part.passing?.(logTail(part.name)) && performance.now() < retryUntil);
-  } else {
-    why = await whyNotReady(part, config, null);
+    started = launch(part.name, part.command(config, prepared), config.port);
   }
+  const why = await whyNotReady(part, config, started);
   if (why === null) {
     console.log(`${part.name} is up at ${part.url(config)} (${started ? seconds(begun) : 'it was already'})`);
     return;

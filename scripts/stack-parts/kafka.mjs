@@ -43,6 +43,10 @@ const serverProperties = (port) =>
     'share.coordinator.state.topic.min.isr': 1,
     'share.coordinator.state.topic.num.partitions': 5,
     'group.initial.rebalance.delay.ms': 0,
+    // After kill -9 the broker is refused until its old session is over: 5 s to come back instead of 11. Tries again at
+    // the interval of heartbeats.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
   })
     .map(([key, value]) => `${key}=${value}\n`)
     .join('');

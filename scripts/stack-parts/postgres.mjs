@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DIR, dataDir } from './place.mjs';
 
@@ -82,18 +83,28 @@ function makeCluster({ bin, user, cluster, password }) {
   renameSync(aside, cluster);
 }
 
-/** After a reboot the pid in the file may be some other program's, and Postgres would refuse to start over it. */
-function removeStalePidFile(cluster) {
+/**
+ * Postgres refuses to start over a pid file whose pid is in use: by another program after a reboot, by a zombie where
+ * nobody collects them. So the file goes, but only when no process works in the cluster any more (each one of a server
+ * does; those of a killed server end by themselves).
+ */
+async function removeStalePidFile(cluster) {
   const file = path.join(cluster, 'postmaster.pid');
-  if (!existsSync(file)) return;
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  try {
-    if (readlinkSync(`/proc/${pid}/cwd`) === cluster) return;
-  } catch {
-    // Gone; Postgres sees that as well.
-    return;
+  const deadline = performance.now() + 10_000;
+  while (existsSync(file)) {
+    if (!readdirSync('/proc').some((pid) => /^\d+$/.test(pid) && worksIn(pid, cluster))) rmSync(file);
+    else if (performance.now() > deadline)
+      throw new Error(`another server is running on ${cluster}, see ${file}`);
+    else await wait(50);
   }
-  rmSync(file);
+}
+
+function worksIn(pid, directory) {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === directory;
+  } catch {
+    return false;
+  }
 }
 
 const connection = ({ port, password }) => `postgres://${NAME}:${password}@127.0.0.1:${port}/${NAME}`;
@@ -115,7 +126,7 @@ export const postgres = {
     const cluster = path.join(home(user), 'cluster');
     const bin = findBinaries(cluster);
     if (!existsSync(cluster)) makeCluster({ bin, user, cluster, password });
-    removeStalePidFile(cluster);
+    await removeStalePidFile(cluster);
     return { bin, user, cluster };
   },
 
@@ -131,9 +142,6 @@ export const postgres = {
     const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
     return { file: path.join(bin, 'postgres'), args: ['-D', cluster, ...args], cwd: cluster, ...user };
   },
-
-  /** Workers of a killed server hold its shared memory for a moment longer. */
-  passing: (log) => log.includes('shared memory block'),
 
   async check({ port, password }) {
     const psql = path.join(findBinaries(), 'psql');

@@ -51,5 +51,5 @@ export const redis = {
     }),
 
   url: ({ port }) => `redis://127.0.0.1:${port}`,
-  env: ({ port, password }) => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` }),
+  env: ({ port, password }) => ({ REDIS_URL: `redis://default:${password}@127.0.0.1:${port}` }),
 };
