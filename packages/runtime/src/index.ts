@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './config.ts';
 export * from './event-loop-lag.ts';
 export * from './lifecycle.ts';
+export * from './listening.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './ready.ts';

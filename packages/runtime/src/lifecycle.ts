@@ -23,6 +23,8 @@ export interface ProcessPlan {
   clock?: Clock;
   /** Called when every part runs. */
   onStarted?(): void;
+  /** The work is done once every part has started: nothing is waited for. */
+  endsWhenStarted?: boolean;
 }
 
 /** What the runner needs of the process; `processHooks(process)` in a main.ts. */
@@ -95,7 +97,7 @@ export async function runProcess(
     }
   }
   if (!stopRequest.came()) ready.onStarted?.();
-  await stopRequest.wait;
+  if (!ready.endsWhenStarted) await stopRequest.wait;
   const errors = await stopParts(started, ready);
   hooks.exit(errors.length === 0 ? 0 : 1);
 }

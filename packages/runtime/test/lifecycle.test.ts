@@ -241,3 +241,11 @@ test('a start that waits hears of a stop; the parts before it are stopped and th
   expect(host.exits).toEqual([0]);
   expect(host.printed).toEqual([]);
 });
+
+test('a process whose work is done once its parts have started ends by itself', async () => {
+  const host = createProcess();
+  const events: string[] = [];
+  await runProcess(plan(host, createParts(events), { endsWhenStarted: true }), host.hooks);
+  expect(events).toEqual(ALL);
+  expect(host.exits).toEqual([0]);
+});

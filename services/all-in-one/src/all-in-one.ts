@@ -8,6 +8,7 @@ import {
   createLogger,
   createMetrics,
   createReadiness,
+  listening,
   systemClock,
   type ProcessPart,
   type ProcessPlan,
@@ -17,7 +18,6 @@ import { createApiPart } from './api-part.ts';
 import type { AllInOneConfig } from './config.ts';
 import { openDataDir } from './data-dir.ts';
 import { startMessage, type Endpoints } from './home.ts';
-import { listening } from './listening.ts';
 import { createServicesPart, DEPENDENCIES } from './services-part.ts';
 
 /**

@@ -1,8 +1,14 @@
 import { createApiServer, type ApiServer, type Authenticate } from '@milena/http';
-import type { Clock, Logger, Metrics, ProcessPart, Readiness } from '@milena/runtime';
+import {
+  listening,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type ProcessPart,
+  type Readiness,
+} from '@milena/runtime';
 import type { AllInOneConfig } from './config.ts';
 import { homePage, type Endpoints } from './home.ts';
-import { listening } from './listening.ts';
 import type { ServicesPart } from './services-part.ts';
 
 const API_DESCRIPTION =

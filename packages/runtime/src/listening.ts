@@ -1,4 +1,4 @@
-import { ConfigError } from '@milena/runtime';
+import { ConfigError } from './config.ts';
 
 /** Turns "address in use" and "no permission" into what to do about the variable that chose the port. */
 export async function listening<T>(variable: string, starting: Promise<T>): Promise<T> {

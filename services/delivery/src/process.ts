@@ -1,0 +1,58 @@
+import { hostname } from 'node:os';
+import { createHttpPost, createSsrfGuard } from '@milena/egress';
+import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
+import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
+import { createSubscriptionHealthStore } from '@milena/stores/postgres';
+import { version } from '../package.json';
+import { DELIVERY_SETTINGS } from './config.ts';
+import { createDeliveryService } from './service.ts';
+
+/**
+ * A delivery worker as a process of its own; as many as there are partitions share the work.
+ * @throws ConfigError
+ */
+export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
+  const config = readConfig(env, DELIVERY_SETTINGS);
+  const base = createProcessBase('delivery', version, config);
+  const { clock } = base;
+  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  const engines = createEngines(base);
+
+  return planProcess({
+    base,
+    config,
+    shownConfig: describeConfig(env, DELIVERY_SETTINGS),
+    start: async (told) => {
+      const log = await engines.log(config, told);
+      const pg = engines.postgres(config);
+      const { directory } = engines.directory(config, pg);
+      const post = createHttpPost({ ...base, guard, userAgent: `Milena/${version}` });
+      const service = createDeliveryService({
+        ...base,
+        log,
+        directory,
+        health: createSubscriptionHealthStore({ pg, clock }),
+        post: (request) => post.post(request),
+        random: Math.random,
+        worker: `${hostname()}/${process.pid}`,
+        config: {
+          retryDelays: config.RETRY_DELAYS,
+          timeoutMs: config.DELIVERY_TIMEOUT_MS,
+          maxAgeMs: config.DELIVERY_MAX_AGE,
+          concurrency: config.WORKER_CONCURRENCY,
+          drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+          disableAfterMs: config.DISABLE_AFTER,
+        },
+      });
+      await service.start();
+      return {
+        checks: engines.checks(['log']),
+        stop: async () => {
+          await service.stop();
+          await post.close();
+          await engines.close();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,54 @@
+import { assertSafeToListen, createApiKeyAuthenticator, type Route } from '@milena/http';
+import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
+import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
+import { createIdempotencyStore } from '@milena/stores/postgres';
+import { version } from '../package.json';
+import { INGEST_SETTINGS } from './config.ts';
+import { createIngestService } from './service.ts';
+
+/**
+ * Ingest as a process of its own.
+ * @throws ConfigError
+ */
+export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
+  const config = readConfig(env, INGEST_SETTINGS);
+  assertSafeToListen(config.HOST, config.API_KEY);
+  const base = createProcessBase('ingest', version, config);
+  const engines = createEngines(base);
+  let routes: Route[] = [];
+
+  return planProcess({
+    base,
+    config,
+    shownConfig: describeConfig(env, INGEST_SETTINGS),
+    start: async (told) => {
+      const log = await engines.log(config, told);
+      const pg = engines.postgres(config);
+      const { directory } = engines.directory(config, pg);
+      const service = createIngestService({
+        ...base,
+        log,
+        directory,
+        idempotency: createIdempotencyStore({ pg, clock: base.clock }),
+        config: { maxPayloadBytes: config.MAX_PAYLOAD_BYTES },
+      });
+      await service.start();
+      routes = service.routes;
+      return {
+        checks: engines.checks(['log']),
+        stop: async () => {
+          await service.stop();
+          await engines.close();
+        },
+      };
+    },
+    api: {
+      title: 'Milena ingest',
+      description:
+        'Accepts events and answers 202 once they are safe in the log. Errors are application/problem+json (RFC 9457).',
+      port: config.PORT,
+      authenticate: createApiKeyAuthenticator({ apiKey: config.API_KEY }),
+      routes: () => routes,
+    },
+  });
+}

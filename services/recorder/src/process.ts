@@ -1,0 +1,43 @@
+import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
+import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
+import { createHistoryWriter } from '@milena/stores/clickhouse';
+import { createDeadLetterStore } from '@milena/stores/postgres';
+import { version } from '../package.json';
+import { RECORDER_SETTINGS } from './config.ts';
+import { createRecorderService } from './service.ts';
+
+/**
+ * A recorder as a process of its own.
+ * @throws ConfigError
+ */
+export function planRecorder(env: NodeJS.ProcessEnv): ProcessPlan {
+  const config = readConfig(env, RECORDER_SETTINGS);
+  const base = createProcessBase('recorder', version, config);
+  const engines = createEngines(base);
+
+  return planProcess({
+    base,
+    config,
+    shownConfig: describeConfig(env, RECORDER_SETTINGS),
+    start: async (told) => {
+      const log = await engines.log(config, told);
+      const clickhouse = engines.clickhouse(config);
+      const service = createRecorderService({
+        ...base,
+        log,
+        history: createHistoryWriter({ clickhouse }),
+        deadLetters: createDeadLetterStore({ pg: engines.postgres(config) }),
+        drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+      });
+      await service.start();
+      return {
+        // What can't be stored waits in the log.
+        checks: engines.checks(['log']),
+        stop: async () => {
+          await service.stop();
+          await engines.close();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,123 @@
+import { createSsrfGuard } from '@milena/egress';
+import { assertSafeToListen, createApiKeyAuthenticator, type Route } from '@milena/http';
+import { describeConfig, readConfig, type ConfigOf, type ProcessPlan } from '@milena/runtime';
+import {
+  createEngines,
+  createProcessBase,
+  planProcess,
+  type Engines,
+  type ProcessBase,
+} from '@milena/standalone';
+import { createAttemptReader, createDeliveryReader, createStatsReader } from '@milena/stores/clickhouse';
+import {
+  createCancellationStore,
+  createDeadLetterStore,
+  createIdempotencyStore,
+  createSubscriptionStore,
+} from '@milena/stores/postgres';
+import { version } from '../package.json';
+import { MIGRATION_SETTINGS, SUBSCRIPTIONS_SETTINGS } from './config.ts';
+import { migrateStores } from './migrate-stores.ts';
+import { createSubscriptionsService, type SubscriptionsService } from './service.ts';
+
+type Config = ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>;
+
+/**
+ * The management and query API as a process of its own. Brings the schemas up to date first.
+ * @throws ConfigError
+ */
+export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
+  const config = readConfig(env, SUBSCRIPTIONS_SETTINGS);
+  assertSafeToListen(config.HOST, config.API_KEY);
+  const base = createProcessBase('subscriptions', version, config);
+  const engines = createEngines(base);
+  let routes: Route[] = [];
+
+  return planProcess({
+    base,
+    config,
+    shownConfig: describeConfig(env, SUBSCRIPTIONS_SETTINGS),
+    start: async (told) => {
+      const migration = migrateStores(config, base, told);
+      // Subscriptions can be managed without the history, which is waited for meanwhile.
+      migration.clickhouse.catch((error: unknown) => {
+        base.logger.error({ event: 'clickhouse.not_migrated', err: error });
+      });
+      await migration.postgres;
+      const service = await createService(config, base, engines, told);
+      await service.start();
+      routes = service.routes;
+      return {
+        checks: engines.checks(['postgres']),
+        stop: async () => {
+          await service.stop();
+          await engines.close();
+        },
+      };
+    },
+    api: {
+      title: 'Milena',
+      description:
+        'Manages subscriptions and tells what became of each event. Ids are UUIDv7, times RFC 3339 in UTC, ' +
+        'errors application/problem+json (RFC 9457), lists are paged by cursor.',
+      port: config.PORT,
+      authenticate: createApiKeyAuthenticator({ apiKey: config.API_KEY }),
+      routes: () => routes,
+    },
+  });
+}
+
+async function createService(
+  config: Config,
+  base: ProcessBase,
+  engines: Engines,
+  told: AbortSignal,
+): Promise<SubscriptionsService> {
+  const { clock } = base;
+  const log = await engines.log(config, told);
+  const pg = engines.postgres(config);
+  const clickhouse = engines.clickhouse(config);
+  const { directory, secretBox } = engines.directory(config, pg);
+  return createSubscriptionsService({
+    ...base,
+    log,
+    directory,
+    guard: createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS }),
+    subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
+    cancellations: createCancellationStore({ pg, clock }),
+    deadLetters: createDeadLetterStore({ pg }),
+    idempotency: createIdempotencyStore({ pg, clock }),
+    deliveries: createDeliveryReader({ clickhouse }),
+    attempts: createAttemptReader({ clickhouse }),
+    stats: createStatsReader({ clickhouse }),
+    config: {
+      retryDelays: config.RETRY_DELAYS,
+      retentionHours: config.LOG_RETENTION_HOURS,
+      deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
+    },
+  });
+}
+
+/**
+ * Brings the schemas up to date and ends.
+ * @throws ConfigError
+ */
+export function planMigration(env: NodeJS.ProcessEnv): ProcessPlan {
+  const config = readConfig(env, MIGRATION_SETTINGS);
+  const base = createProcessBase('migrate', version, config);
+  return {
+    logger: base.logger,
+    drainTimeoutMs: 0,
+    endsWhenStarted: true,
+    parts: [
+      {
+        name: 'migration',
+        start: (told) => {
+          const { postgres, clickhouse } = migrateStores(config, base, told);
+          return Promise.all([postgres, clickhouse]);
+        },
+        stop: () => Promise.resolve(),
+      },
+    ],
+  };
+}
