@@ -1,5 +1,6 @@
+import type { StoredRecord } from '../hand-out.ts';
 import { LogUnavailableError } from '../message-log.ts';
-import type { StoredRecord, TopicPartition } from './topic-partition.ts';
+import type { TopicPartition } from './topic-partition.ts';
 
 /** One commit takes about this much, so that writing it keeps the event loop for a few ms at most. */
 const COMMIT_RECORDS = 1_000;

@@ -1,13 +1,13 @@
 import type { Clock, Logger } from '@milena/runtime';
+import { createBudget } from '../budget.ts';
 import { createDueWindow } from '../due-window.ts';
+import { takeTurn, type Hand, type HeldRecord } from '../hand-out.ts';
 import type { ConsumeOptions, LogConsumer } from '../message-log.ts';
-import { createBudget } from './budget.ts';
+import { createTurns } from '../turns.ts';
 import type { Group, Member } from './group.ts';
-import { takeTurn, type Hand, type HeldRecord } from './hand-out.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
-import { createTurns } from './turns.ts';
 
 /** Wait before a read that failed is tried again. */
 const READ_RETRY_MS = 1_000;
@@ -73,11 +73,10 @@ export function createConsumer(deps: ConsumerDeps): LmdbConsumer {
 /** Readers by the id of their topic-partition. */
 type Readers = Map<string, Reader>;
 
-function createHand(deps: ConsumerDeps, queue: (id: string) => void, onRoom: () => void): Hand {
+function createHand(deps: ConsumerDeps, queue: (id: string) => void, onRoom: () => void): Hand<Reader> {
   const { clock, logger, group, options } = deps;
   return {
     clock,
-    group,
     paused: false,
     budget: createBudget(options.maxUnackedRecords ?? Infinity, options.maxUnackedBytes ?? Infinity, onRoom),
     window: createDueWindow<HeldRecord>({
@@ -90,6 +89,9 @@ function createHand(deps: ConsumerDeps, queue: (id: string) => void, onRoom: () 
     onRecord: (record) => {
       options.onRecord(record);
     },
+    onMark: ({ partition, tracker }) => {
+      group.commit(partition, tracker.mark());
+    },
     onReadFailed: ({ partition: { id } }, error) => {
       logger?.error({ event: 'log.read_failed', group: group.name, partition: id, err: error });
       clock.after(READ_RETRY_MS, () => {
@@ -99,7 +101,12 @@ function createHand(deps: ConsumerDeps, queue: (id: string) => void, onRoom: () 
   };
 }
 
-function createMember(deps: ConsumerDeps, hand: Hand, readers: Readers, queue: (id: string) => void): Member {
+function createMember(
+  deps: ConsumerDeps,
+  hand: Hand<Reader>,
+  readers: Readers,
+  queue: (id: string) => void,
+): Member {
   return {
     gain: (partitions) => {
       for (const partition of partitions.flatMap((n) => deps.partitionsOf(n))) {
@@ -116,7 +123,7 @@ function createMember(deps: ConsumerDeps, hand: Hand, readers: Readers, queue: (
   };
 }
 
-function drop(reader: Reader, readers: Readers, { window, budget }: Hand): void {
+function drop(reader: Reader, readers: Readers, { window, budget }: Hand<Reader>): void {
   reader.close();
   readers.delete(reader.partition.id);
   window.drop(reader.partition.id);

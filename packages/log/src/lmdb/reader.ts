@@ -1,27 +1,17 @@
 import { dueAtOf } from '../due-window.ts';
-import { createOffsetTracker, type OffsetTracker } from '../offset-tracker.ts';
+import type { PartitionReader, StoredRecord } from '../hand-out.ts';
+import { createOffsetTracker } from '../offset-tracker.ts';
 import { decodeRecord, offsetOf, recordKey } from './record-codec.ts';
 import type { Storage } from './storage.ts';
-import type { Position, StoredRecord, TopicPartition } from './topic-partition.ts';
+import type { Position, TopicPartition } from './topic-partition.ts';
 
 /** One reading of the disk; a larger record comes alone. */
 const CHUNK_RECORDS = 64;
 const CHUNK_BYTES = 128 * 1024;
 
 /** One consumer's way through one topic-partition, from take-over to loss. */
-export interface Reader extends Position {
+export interface Reader extends PartitionReader, Position {
   readonly partition: TopicPartition;
-  readonly tracker: OffsetTracker;
-  /** Records below this offset may have been handled by an earlier owner. */
-  readonly redeliveredBelow: number;
-  /** False once the partition was taken away: acks no longer count. */
-  active: boolean;
-  /** Handed out and not acked. */
-  unackedRecords: number;
-  unackedBytes: number;
-  /** The record at the position, or undefined at the end. */
-  peek(): StoredRecord | undefined;
-  advance(): void;
   close(): void;
 }
 

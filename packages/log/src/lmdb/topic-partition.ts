@@ -1,11 +1,4 @@
-/** A record as consumers get it, whether it comes from memory or from the disk. */
-export interface StoredRecord {
-  offset: number;
-  key: string;
-  headers: Record<string, string>;
-  value: Buffer;
-  dueAt: number | null;
-}
+import type { StoredRecord } from '../hand-out.ts';
 
 /** Where a consumer is in a topic-partition. */
 export interface Position {

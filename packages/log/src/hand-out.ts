@@ -1,14 +1,38 @@
 import type { Clock } from '@milena/runtime';
-import type { DueWindow } from '../due-window.ts';
-import type { ConsumedRecord } from '../message-log.ts';
 import type { Budget } from './budget.ts';
-import type { Group } from './group.ts';
-import type { Reader } from './reader.ts';
-import type { StoredRecord } from './topic-partition.ts';
+import type { DueWindow } from './due-window.ts';
+import type { ConsumedRecord } from './message-log.ts';
+import type { OffsetTracker } from './offset-tracker.ts';
 import type { Outcome } from './turns.ts';
 
 /** Records from one partition before the next has its turn. */
 const TURN_RECORDS = 16;
+
+/** A record as an adapter has read it. */
+export interface StoredRecord {
+  offset: number;
+  key: string;
+  headers: Record<string, string>;
+  value: Buffer;
+  dueAt: number | null;
+}
+
+/** One consumer's way through one topic-partition, from take-over to loss. */
+export interface PartitionReader {
+  /** `id` names it in maps. */
+  readonly partition: { readonly id: string; readonly topic: string; readonly partition: number };
+  readonly tracker: OffsetTracker;
+  /** Records below this offset may have been handled by an earlier owner. */
+  readonly redeliveredBelow: number;
+  /** False once the partition was taken away: acks no longer count. */
+  active: boolean;
+  /** Handed out and not acked. */
+  unackedRecords: number;
+  unackedBytes: number;
+  /** The next record, or undefined when there is none yet. */
+  peek(): StoredRecord | undefined;
+  advance(): void;
+}
 
 /** A record read before its time, and its ticket in the offset tracker. */
 export interface HeldRecord {
@@ -17,18 +41,19 @@ export interface HeldRecord {
 }
 
 /** What handing out needs of a consumer. */
-export interface Hand {
+export interface Hand<R extends PartitionReader> {
   clock: Clock;
-  group: Group;
   budget: Budget;
   window: DueWindow<HeldRecord>;
   paused: boolean;
   onRecord: (record: ConsumedRecord) => void;
-  onReadFailed: (reader: Reader, error: unknown) => void;
+  /** What of this reader is done has grown: its tracker's mark may be committed. */
+  onMark: (reader: R) => void;
+  onReadFailed: (reader: R, error: unknown) => void;
 }
 
 /** Hands out some records of one partition: first what was held back and is due now, then what comes next. */
-export function takeTurn(reader: Reader, hand: Hand): Outcome {
+export function takeTurn<R extends PartitionReader>(reader: R, hand: Hand<R>): Outcome {
   const { budget, window } = hand;
   const { id } = reader.partition;
   const now = hand.clock.now();
@@ -57,7 +82,7 @@ export function takeTurn(reader: Reader, hand: Hand): Outcome {
   return 'more';
 }
 
-function peekSafely(reader: Reader, hand: Hand): StoredRecord | undefined {
+function peekSafely<R extends PartitionReader>(reader: R, hand: Hand<R>): StoredRecord | undefined {
   try {
     return reader.peek();
   } catch (error) {
@@ -66,14 +91,15 @@ function peekSafely(reader: Reader, hand: Hand): StoredRecord | undefined {
   }
 }
 
-function handOut(reader: Reader, { record, ticket }: HeldRecord, { budget, group, onRecord }: Hand): void {
+function handOut<R extends PartitionReader>(reader: R, { record, ticket }: HeldRecord, hand: Hand<R>): void {
+  const { budget } = hand;
   const { partition } = reader;
   const bytes = record.value.length;
   budget.take(bytes);
   reader.unackedRecords += 1;
   reader.unackedBytes += bytes;
   let open = true;
-  onRecord({
+  hand.onRecord({
     topic: partition.topic,
     partition: partition.partition,
     offset: BigInt(record.offset),
@@ -87,7 +113,7 @@ function handOut(reader: Reader, { record, ticket }: HeldRecord, { budget, group
       reader.unackedRecords -= 1;
       reader.unackedBytes -= bytes;
       budget.give(1, bytes);
-      if (reader.tracker.done(ticket)) group.commit(partition, reader.tracker.mark());
+      if (reader.tracker.done(ticket)) hand.onMark(reader);
     },
   });
 }
