@@ -1,2 +1,9 @@
-export { createLocalInvalidationBus, type InvalidationBus } from './invalidation-bus.ts';
+export {
+  createLocalInvalidationBus,
+  type InvalidationBus,
+  type InvalidationListener,
+} from './invalidation-bus.ts';
+export { createRedisInvalidationBus } from './redis/invalidation-bus.ts';
+export { createRedisLiveSubscriptions } from './redis/live-subscriptions.ts';
+export { openRedis, type Redis } from './redis/open-redis.ts';
 export { createSubscriptionDirectory } from './subscription-directory.ts';

@@ -1,24 +1,33 @@
-/** Carries "this subscription changed" to every process that caches subscriptions, the sender included. */
-export interface InvalidationBus {
-  /** Best effort, never rejects: what a process misses it finds out when its cached entry's time to live ends. */
-  publish(subscriptionId: string, tenantId: string): Promise<void>;
-  /** Returns a function that ends the subscription. */
-  subscribe(listener: (subscriptionId: string, tenantId: string) => void): () => void;
+export interface InvalidationListener {
+  changed(subscriptionId: string, tenantId: string): void;
+  /** From now on changes may be missed. Called in `subscribe` when that is so from the start. */
+  channelLost(): void;
+  /** From now on no change is missed, but any number may have been before. */
+  channelBack(): void;
 }
 
-/** For services that share one process: every listener has been called when `publish` returns. */
+/** Carries "this subscription changed" to every process that caches subscriptions, the sender included. */
+export interface InvalidationBus {
+  /**
+   * Never rejects; the listeners in this process have been called when it resolves. Best effort beyond it: what a
+   * process misses it finds out when its cached entry's time to live ends.
+   */
+  publish(subscriptionId: string, tenantId: string): Promise<void>;
+  /** Returns a function that ends the subscription. */
+  subscribe(listener: InvalidationListener): () => void;
+}
+
+/** For services that share one process: nothing is ever missed. */
 export function createLocalInvalidationBus(): InvalidationBus {
-  const listeners = new Set<(subscriptionId: string, tenantId: string) => void>();
+  const listeners = new Set<InvalidationListener>();
   return {
     publish: (subscriptionId, tenantId) => {
-      for (const listener of listeners) listener(subscriptionId, tenantId);
+      for (const listener of listeners) listener.changed(subscriptionId, tenantId);
       return Promise.resolve();
     },
     subscribe: (listener) => {
-      // Wrapped, so that the same function given twice is two subscriptions.
-      const own: typeof listener = (subscriptionId, tenantId) => {
-        listener(subscriptionId, tenantId);
-      };
+      // A copy, so that the same listener given twice is two subscriptions.
+      const own = { ...listener };
       listeners.add(own);
       return () => listeners.delete(own);
     },

@@ -11,6 +11,10 @@ interface LoadingCache<Value> {
   get(key: string): Promise<Value>;
   /** A load under way won't be cached either; whoever asks from now on gets a new one. */
   forget(key: string): void;
+  /** What is cached and what will be is fresh for this long at most, until `renewAll`. */
+  shorten(ttlMs: number): void;
+  /** Nothing that is cached or being loaded is given again before it was renewed, unless the store is away. */
+  renewAll(): void;
   /** Resolves when no load is under way any more. */
   close(): Promise<void>;
 }
@@ -18,9 +22,9 @@ interface LoadingCache<Value> {
 interface Entry<Value> {
   /** Resolved; kept as a promise so that a hit allocates nothing. */
   value: Promise<Value>;
-  ttlMs: number;
-  /** For one more `ttlMs` it is given at once and renewed in the background; after that, only if the store is away. */
   freshUntil: number;
+  /** Until then it is given at once and renewed in the background; after that, only if the store is away. */
+  givenUntil: number;
   keep: boolean;
 }
 
@@ -30,7 +34,7 @@ const RETRY_MS = 1000;
 /** An LRU over `load`: one load per key at a time, and what is cached is better than an error. */
 export function createLoadingCache<Value>(deps: {
   load(key: string): Promise<Value>;
-  /** How long a value is fresh, and whether it may be given when it no longer is. */
+  /** How long a value is fresh, and whether it may be given for as long again when it no longer is. */
   policy(value: Value): { ttlMs: number; keep: boolean };
   clock: Clock;
   max: number;
@@ -38,10 +42,12 @@ export function createLoadingCache<Value>(deps: {
 }): LoadingCache<Value> {
   const { clock, onLookup } = deps;
   const entries = new LRUCache<string, Entry<Value>>({ max: deps.max });
+  let longestTtlMs = Infinity;
   const loads = createSingleFlight<Value>((key) => deps.load(key), {
     loaded: (key, value) => {
       const { ttlMs, keep } = deps.policy(value);
-      entries.set(key, { value: Promise.resolve(value), ttlMs, freshUntil: clock.now() + ttlMs, keep });
+      const times = timesOf(clock.now(), Math.min(ttlMs, longestTtlMs));
+      entries.set(key, { value: Promise.resolve(value), keep, ...times });
     },
     failed: (key, error) => {
       const entry = entries.peek(key);
@@ -64,7 +70,7 @@ export function createLoadingCache<Value>(deps: {
         if (error instanceof StoreUnavailableError) return entry.value;
         throw error;
       });
-      if (now >= entry.freshUntil + entry.ttlMs) return renewed;
+      if (now >= entry.givenUntil) return renewed;
       // In the background; an error of ours shows when the entry is too old to be given.
       renewed.catch(() => undefined);
       return entry.value;
@@ -73,9 +79,32 @@ export function createLoadingCache<Value>(deps: {
       entries.delete(key);
       loads.abandon(key);
     },
+    shorten: (ttlMs) => {
+      longestTtlMs = ttlMs;
+      capTimes(entries, timesOf(clock.now(), ttlMs));
+    },
+    renewAll: () => {
+      longestTtlMs = Infinity;
+      loads.abandonAll();
+      capTimes(entries, timesOf(clock.now(), 0));
+    },
     close: async () => {
       entries.clear();
       await loads.close();
     },
   };
+}
+
+type Times = Pick<Entry<unknown>, 'freshUntil' | 'givenUntil'>;
+
+function timesOf(now: number, ttlMs: number): Times {
+  return { freshUntil: now + ttlMs, givenUntil: now + 2 * ttlMs };
+}
+
+/** Some 1 ms for 10,000 entries, once per outage. */
+function capTimes(entries: { values(): Iterable<Times> }, cap: Times): void {
+  for (const entry of entries.values()) {
+    entry.freshUntil = Math.min(entry.freshUntil, cap.freshUntil);
+    entry.givenUntil = Math.min(entry.givenUntil, cap.givenUntil);
+  }
 }

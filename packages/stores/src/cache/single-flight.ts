@@ -3,6 +3,7 @@ interface SingleFlight<Value> {
   load(key: string): Promise<Value>;
   /** The load under way, if any, is nobody's any more: its result is not reported and nobody joins it. */
   abandon(key: string): void;
+  abandonAll(): void;
   /** Abandons every load; resolves when none runs any more. */
   close(): Promise<void>;
 }
@@ -39,6 +40,9 @@ export function createSingleFlight<Value>(
     load: (key) => current.get(key) ?? start(key),
     abandon: (key) => {
       current.delete(key);
+    },
+    abandonAll: () => {
+      current.clear();
     },
     close: async () => {
       current.clear();

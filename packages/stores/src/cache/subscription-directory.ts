@@ -10,10 +10,13 @@ const DEFAULT_MAX = 10_000;
 const DEFAULT_TTL_MS = 30_000;
 /** Spares the store a client that keeps asking for a subscription that isn't there. */
 const ABSENT_TTL_MS = 2000;
+/** Time to live while nobody tells us of changes. */
+const DEAF_TTL_MS = 3000;
 
 /**
  * Subscriptions in memory. A hit costs well under a microsecond and no I/O. Entries are renewed after `ttlMs` and served
- * on while the store is away; that a subscription does not exist is remembered for two seconds at most.
+ * on while the store is away; that a subscription does not exist is remembered for two seconds at most. While the bus
+ * can't be heard entries are renewed after three seconds, and all of them when it can be heard again.
  */
 export function createSubscriptionDirectory(deps: {
   live: LiveSubscriptionStore;
@@ -25,21 +28,12 @@ export function createSubscriptionDirectory(deps: {
   metrics?: Pick<Metrics, 'cacheLookups'>;
 }): SubscriptionDirectory {
   const { live, bus, clock, max = DEFAULT_MAX, ttlMs = DEFAULT_TTL_MS } = deps;
-  const lookups = deps.metrics && {
-    hit: deps.metrics.cacheLookups.labels('hit'),
-    miss: deps.metrics.cacheLookups.labels('miss'),
-    stale: deps.metrics.cacheLookups.labels('stale'),
-  };
   const subscriptions = createLoadingCache<LiveSubscription | null>({
     load: (id) => live.load(id),
     policy: (value) => (value === null ? { ttlMs: ABSENT_TTL_MS, keep: false } : { ttlMs, keep: true }),
     clock,
     max,
-    ...(lookups && {
-      onLookup: (lookup) => {
-        lookups[lookup].inc();
-      },
-    }),
+    ...countingLookups(deps.metrics),
   });
   const tenants = createLoadingCache<string[]>({
     load: (tenantId) => live.idsOfTenant(tenantId),
@@ -51,7 +45,17 @@ export function createSubscriptionDirectory(deps: {
     subscriptions.forget(id);
     tenants.forget(tenantId);
   };
-  const unsubscribe = bus.subscribe(forget);
+  const unsubscribe = bus.subscribe({
+    changed: forget,
+    channelLost: () => {
+      subscriptions.shorten(DEAF_TTL_MS);
+      tenants.shorten(DEAF_TTL_MS);
+    },
+    channelBack: () => {
+      subscriptions.renewAll();
+      tenants.renewAll();
+    },
+  });
 
   return {
     get: (id) => subscriptions.get(id),
@@ -71,6 +75,20 @@ export function createSubscriptionDirectory(deps: {
     close: async () => {
       unsubscribe();
       await Promise.all([subscriptions.close(), tenants.close()]);
+    },
+  };
+}
+
+function countingLookups(metrics: Pick<Metrics, 'cacheLookups'> | undefined) {
+  if (metrics === undefined) return {};
+  const counters = {
+    hit: metrics.cacheLookups.labels('hit'),
+    miss: metrics.cacheLookups.labels('miss'),
+    stale: metrics.cacheLookups.labels('stale'),
+  };
+  return {
+    onLookup: (lookup: keyof typeof counters) => {
+      counters[lookup].inc();
     },
   };
 }

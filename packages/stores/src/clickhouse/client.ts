@@ -10,6 +10,8 @@ export interface ClickHouseOptions {
   database: string;
   /** Of one statement, ms. */
   requestTimeoutMs?: number;
+  /** Statements at once; more wait for their turn. 10 unless told. */
+  maxOpenConnections?: number;
 }
 
 /** A value of one column in a row to insert. */
@@ -27,6 +29,7 @@ export interface ClickHouse {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_OPEN_CONNECTIONS = 10;
 
 /** Codes that pass by themselves. Source: ClickHouse, src/Common/ErrorCodes.cpp. */
 const TRANSIENT_CODES = new Set([
@@ -62,6 +65,7 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
     ...(options.password !== undefined && { password: options.password }),
     database: options.database,
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    max_open_connections: options.maxOpenConnections ?? MAX_OPEN_CONNECTIONS,
     // Every failure reaches a caller, who logs it with what it was for.
     log: { level: ClickHouseLogLevel.OFF },
     json: { parse: JSON.parse, stringify: stringifyRow },
