@@ -16,7 +16,7 @@ export const dataDir = (part) => path.join(DATA, part);
 
 /** Others may pass through to what they own (Postgres as root runs as another account), whatever the umask is. */
 export function makeDirs() {
-  for (const dir of [DIR, DATA, LOGS, RUN, FETCHED]) {
+  for (const dir of [DATA, LOGS, RUN, FETCHED]) {
     mkdirSync(dir, { recursive: true });
     chmodSync(dir, 0o711);
   }
