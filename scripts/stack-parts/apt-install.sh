@@ -3,7 +3,7 @@
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
-# Debian starts what it installs unless this file says no (https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt).
+# Debian starts what it installs unless this file says no.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
