@@ -6,10 +6,15 @@ import { subscriptionInput } from './support/subscription-input.ts';
 const UNKNOWN_ID = '0198c5e2-7d1a-7c3e-9b51-6f0a4c1d2e3f';
 const HOUR_MS = 3_600_000;
 
-/** What every LiveSubscriptionStore, SubscriptionHealthStore and CancellationStore must hold beside the SubscriptionStore. */
+/**
+ * What every LiveSubscriptionStore, SubscriptionHealthStore and CancellationStore must hold beside the SubscriptionStore.
+ *
+ * @param lateMs how late `load` may notice what passing time alone changes
+ */
 export function describeLiveSubscriptions(
   name: string,
   open: (clock: TestClock) => Promise<SubscriptionStores>,
+  lateMs = 0,
 ): void {
   describe(`live subscriptions over ${name}`, () => {
     const clock = createTestClock();
@@ -169,7 +174,7 @@ export function describeLiveSubscriptions(
         expect((await stores.live.load(other.id))?.cancelled).toEqual(new Set());
         clock.advance(4 * 24 * HOUR_MS - 1);
         expect((await stores.live.load(id))?.cancelled.size).toBe(1);
-        clock.advance(1);
+        clock.advance(1 + lateMs);
         expect((await stores.live.load(id))?.cancelled.size).toBe(0);
       });
     });

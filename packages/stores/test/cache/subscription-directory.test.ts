@@ -1,64 +1,18 @@
-import type { LiveSubscription, Subscription } from '@milena/domain';
 import { createMetrics, createTestClock } from '@milena/runtime';
 import { createLocalInvalidationBus, createSubscriptionDirectory } from '../../src/cache/index.ts';
-import { StoreUnavailableError, type LiveSubscriptionStore } from '../../src/ports.ts';
-import { subscriptionInput } from '../support/subscription-input.ts';
+import { StoreUnavailableError } from '../../src/ports.ts';
+import { createFakeLiveStore, live } from '../support/live-store.ts';
 
 const TTL_MS = 30_000;
-
-function live(id: string, changes: Partial<Subscription> = {}): LiveSubscription {
-  const subscription: Subscription = {
-    ...subscriptionInput(),
-    id,
-    disabled_reason: null,
-    has_secret: false,
-    health: 'healthy',
-    failing_since: null,
-    version: 1,
-    created_at: '2026-01-01T00:00:00.000Z',
-    updated_at: '2026-01-01T00:00:00.000Z',
-    ...changes,
-  };
-  return { subscription, secrets: [], cancelled: new Set() };
-}
-
-/** A store in memory that counts its reads, can be away, and can be held up in the middle of a read. */
-function createFakeStore() {
-  const rows = new Map<string, LiveSubscription>();
-  const state = { loads: 0, away: false, gate: Promise.resolve() };
-  const read = async <T>(value: () => T): Promise<T> => {
-    state.loads += 1;
-    if (state.away) throw new StoreUnavailableError('away');
-    // What is read is what was there when the read began.
-    const found = value();
-    await state.gate;
-    return found;
-  };
-  const store: LiveSubscriptionStore = {
-    load: (id) => read(() => rows.get(id) ?? null),
-    idsOfTenant: (tenantId) =>
-      read(() =>
-        [...rows.values()]
-          .filter(({ subscription }) => subscription.tenant_id === tenantId && subscription.enabled)
-          .map(({ subscription }) => subscription.id),
-      ),
-  };
-  return { rows, state, store };
-}
 
 function setUp(options: { max?: number } = {}) {
   const clock = createTestClock();
   const bus = createLocalInvalidationBus();
-  const fake = createFakeStore();
+  const fake = createFakeLiveStore();
   const metrics = createMetrics();
   const open = () =>
     createSubscriptionDirectory({ live: fake.store, bus, clock, ttlMs: TTL_MS, metrics, ...options });
-  const hold = () => {
-    let letGo = (): void => undefined;
-    fake.state.gate = new Promise<void>((resolve) => (letGo = resolve));
-    return letGo;
-  };
-  return { clock, bus, metrics, open, hold, directory: open(), ...fake };
+  return { clock, bus, metrics, open, directory: open(), ...fake };
 }
 
 /** Lets everything that is ready to run, run. */
@@ -251,21 +205,5 @@ describe('SubscriptionDirectory', () => {
     await closing;
     expect(await read).toBe(rows.get('a'));
     await expect(bus.publish('a', 'default')).resolves.toBeUndefined();
-  });
-});
-
-describe('local invalidation bus', () => {
-  test('reaches every listener until it ends its subscription', async () => {
-    const bus = createLocalInvalidationBus();
-    const heard: string[] = [];
-    const listener = (id: string, tenantId: string) => void heard.push(`${id}/${tenantId}`);
-    const endFirst = bus.subscribe(listener);
-    const endSecond = bus.subscribe(listener);
-    await bus.publish('a', 't');
-    endFirst();
-    await bus.publish('b', 't');
-    endSecond();
-    await bus.publish('c', 't');
-    expect(heard).toEqual(['a/t', 'a/t', 'b/t']);
   });
 });
