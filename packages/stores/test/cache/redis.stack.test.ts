@@ -143,7 +143,8 @@ function tellingStores(stores: SubscriptionStores, { bus }: Process): Subscripti
     },
     health: {
       setHealth: async (id, ...rest) => {
-        await told(await health.setHealth(id, ...rest), id);
+        await health.setHealth(id, ...rest);
+        await bus.publish(id, 'default');
       },
       disable: async (id, reason) => told(await health.disable(id, reason), id),
     },
