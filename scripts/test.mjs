@@ -1,63 +1,102 @@
 // `npm test`: the checks of the house and every suite. `npm test -- packages/log` runs the suites of one place only.
+// `npm run test:faults` runs the fault suite alone.
+//
+// Suites that need the real engines run when those are up (scripts/stack start). In CI they are started here, and their
+// absence is a failure.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
+
+const CI = process.env.CI === 'true';
+const STACK = path.join(ROOT, 'scripts/stack');
+const only = process.argv.slice(2);
+const faultsOnly = only[0] === '--faults';
 
 requireNode();
 await ensureInstalled();
 await ensureBuilt();
 
-const only = process.argv.slice(2);
 const bin = (name, file) => path.join(ROOT, 'node_modules', name, file);
 const node = (file, ...args) => run(process.execPath, [file, ...args]);
+const tally = { passed: 0, failed: 0 };
 
-const checks = [
-  ['format', () => node(bin('prettier', 'bin/prettier.cjs'), '--check', '--log-level=warn', '.')],
-  ['types', () => node(bin('typescript', 'bin/tsc'), '--noEmit')],
-  ['lint', () => node(bin('eslint', 'bin/eslint.js'), '.', '--max-warnings', '0')],
-  [
-    'laws',
-    () =>
-      node(
-        bin('dependency-cruiser', 'bin/dependency-cruise.mjs'),
-        '--config',
-        '.dependency-cruiser.cjs',
-        ...['packages', 'services', 'e2e', 'bench'],
-      ),
-  ],
-  ['unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress')],
-  ['docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check')],
-];
+async function step(name, work) {
+  const startedAt = Date.now();
+  const ok = (await work()) === 0;
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  tally[ok ? 'passed' : 'failed'] += 1;
+}
 
-let passed = 0;
-let failed = 0;
-if (only.length === 0) {
-  for (const [name, check] of checks) {
-    const startedAt = Date.now();
-    const ok = (await check()) === 0;
-    console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
-    if (ok) passed += 1;
-    else failed += 1;
+async function houseChecks() {
+  await step('format', () => node(bin('prettier', 'bin/prettier.cjs'), '--check', '--log-level=warn', '.'));
+  await step('types', () => node(bin('typescript', 'bin/tsc'), '--noEmit'));
+  await step('lint', () => node(bin('eslint', 'bin/eslint.js'), '.', '--max-warnings', '0'));
+  await step('laws', () =>
+    node(
+      bin('dependency-cruiser', 'bin/dependency-cruise.mjs'),
+      '--config',
+      '.dependency-cruiser.cjs',
+      ...['packages', 'services', 'e2e', 'bench'],
+    ),
+  );
+  await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
+  await step('docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check'));
+}
+
+/** The addresses of the engines into the environment of the suites; false when they are not up. */
+async function findEngines() {
+  if (CI) await step('engines', () => run(STACK, ['start']));
+  const { status, stdout, stderr } = spawnSync(STACK, ['env'], { encoding: 'utf8' });
+  if (status === 0) {
+    for (const line of stdout.trim().split('\n')) {
+      const at = line.indexOf('=');
+      process.env[line.slice(0, at)] = line.slice(at + 1);
+    }
+    return true;
   }
+  if (CI || faultsOnly) {
+    console.error(`The engines are not up, and this run needs them: scripts/stack start\n${stderr}`);
+    tally.failed += 1;
+  } else {
+    console.log('The suites over real engines are left out: start those with scripts/stack start.');
+  }
+  return false;
 }
 
-const report = path.join(ROOT, 'node_modules/.cache/milena/jest.json');
-rmSync(report, { force: true });
-const code = await node(bin('jest', 'bin/jest.js'), '--json', `--outputFile=${report}`, ...only);
-let result = null;
-try {
-  result = JSON.parse(readFileSync(report, 'utf8'));
-} catch {
-  console.error('jest ended without a report.');
-  failed += 1;
-}
-if (result) {
-  passed += result.numPassedTests;
-  failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+async function jest(what, args, env = {}) {
+  console.log(`\n${what}`);
+  const report = path.join(ROOT, 'node_modules/.cache/milena/jest.json');
+  rmSync(report, { force: true });
+  const command = [bin('jest', 'bin/jest.js'), '--json', `--outputFile=${report}`, ...args];
+  const code = await run(process.execPath, command, { env });
+  let result;
+  try {
+    result = JSON.parse(readFileSync(report, 'utf8'));
+  } catch {
+    console.error('jest ended without a report.');
+    tally.failed += 1;
+    return;
+  }
+  tally.passed += result.numPassedTests;
   // Nothing may be left out quietly: a suite that can't run must say so by failing.
-  failed += result.numPendingTests + result.numTodoTests;
-  if (result.numTotalTests === 0) failed += 1;
+  const failed =
+    result.numFailedTests +
+    result.numRuntimeErrorTestSuites +
+    result.numPendingTests +
+    result.numTodoTests +
+    (result.numTotalTests === 0 ? 1 : 0);
+  tally.failed += failed;
+  if (code !== 0 && failed === 0) tally.failed += 1;
 }
-if (code !== 0 && failed === 0) failed += 1;
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+
+if (only.length === 0) await houseChecks();
+const engines = await findEngines();
+if (!faultsOnly) await jest('Suites', only);
+if (engines && (faultsOnly || only.length === 0)) {
+  await jest('Faults', ['--runInBand', ...only.slice(1)], { MILENA_FAULTS: '1' });
+}
+if (CI) await run(STACK, ['stop']);
+
+console.log(`\n${tally.passed} passed, ${tally.failed} failed`);
+process.exit(tally.failed === 0 ? 0 : 1);

@@ -16,17 +16,25 @@ export interface Client {
   subscribe(fields: Record<string, unknown>): Promise<string>;
 }
 
+async function checkerOf(url: string): Promise<ContractChecker> {
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as object;
+  return createContractChecker(document);
+}
+
+const INGEST_PATHS = /^\/(ingest\/|api\/v1\/(ingest\/|events(\/batch)?(\?|$)))/;
+
 /** A client that holds every reply against the OpenAPI document of the server it talks to. */
-export async function createClient(api: string): Promise<Client> {
-  const document = (await (await fetch(`${api}/openapi.json`)).json()) as object;
-  const check: ContractChecker = createContractChecker(document);
+export async function createClient(system: { api: string; ingest: string }): Promise<Client> {
+  const { api, ingest } = system;
+  const check = { api: await checkerOf(api), ingest: await checkerOf(ingest) };
 
   const call = async (method: string, path: string, init: RequestInit): Promise<Reply> => {
-    const response = await fetch(`${api}${path}`, { method, redirect: 'manual', ...init });
+    const which = INGEST_PATHS.test(path) ? 'ingest' : 'api';
+    const response = await fetch(`${system[which]}${path}`, { method, redirect: 'manual', ...init });
     const bytes = Buffer.from(await response.arrayBuffer());
     const type = response.headers.get('content-type') ?? '';
     const json: unknown = type.includes('json') && bytes.length > 0 ? JSON.parse(bytes.toString()) : null;
-    check({
+    check[which]({
       method,
       path,
       status: response.status,

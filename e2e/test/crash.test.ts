@@ -73,7 +73,7 @@ describe('kill -9 in the middle of 20,000 events', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
     let milena: RunningAllInOne = await startAllInOne({ dataDir });
     try {
-      let client = await createClient(milena.api);
+      let client = await createClient({ api: milena.api, ingest: milena.api });
       const ids: string[] = [];
       for (let i = 0; i < 10; i += 1) ids.push(await client.subscribe({ target_url: sink.url }));
       let next = 0;
@@ -109,7 +109,7 @@ describe('kill -9 in the middle of 20,000 events', () => {
       );
       for (const [n, { event_id }] of accepted) expect([...sink.seen.get(n)!]).toEqual([event_id]);
 
-      client = await createClient(milena.api);
+      client = await createClient({ api: milena.api, ingest: milena.api });
       const repeated = [...sink.requests].filter(([, count]) => count > 1).slice(0, 10);
       const sample = [
         ...repeated.map(([id]) => id),

@@ -7,7 +7,7 @@ describe('a restart', () => {
     const env = { RETRY_DELAYS: '4s', SECRETS_KEY: '' };
     let milena = await startAllInOne({ dataDir, env });
     try {
-      let client = await createClient(milena.api);
+      let client = await createClient({ api: milena.api, ingest: milena.api });
       const id = await client.subscribe({
         target_url: `${milena.demo_receiver}/status/500`,
         secret: 'a-secret-of-mine',
@@ -25,7 +25,7 @@ describe('a restart', () => {
         dataDir,
         env: { ...env, DEMO_RECEIVER_PORT: new URL(milena.demo_receiver).port },
       });
-      client = await createClient(milena.api);
+      client = await createClient({ api: milena.api, ingest: milena.api });
       const read = await client.get(`/api/v1/subscriptions/${id}`);
       expect(read.json.has_secret).toBe(true);
       const done = await eventually(
@@ -47,7 +47,7 @@ describe('a restart', () => {
     let milena = await startAllInOne({ dataDir });
     const accepted: { event_id: string; delivery_id: string }[] = [];
     try {
-      let client = await createClient(milena.api);
+      let client = await createClient({ api: milena.api, ingest: milena.api });
       const id = await client.subscribe({ target_url: `${milena.demo_receiver}/slow?ms=20` });
       for (let i = 0; i < 300; i += 1) accepted.push((await client.ingest(id, `{"i":${i}}`)).json);
       const before = (await (await fetch(`${milena.demo_receiver}/count`)).json()) as { requests: number };
@@ -57,7 +57,7 @@ describe('a restart', () => {
         dataDir,
         env: { DEMO_RECEIVER_PORT: new URL(milena.demo_receiver).port },
       });
-      client = await createClient(milena.api);
+      client = await createClient({ api: milena.api, ingest: milena.api });
       const list = async (status: string): Promise<number> => {
         let count = 0;
         let cursor: string | null = null;

@@ -180,11 +180,19 @@ export const SETTINGS = {
   ),
   DATABASE_POOL_MAX: wholeNumber('Connections to Postgres at most, per process.', 10, 1, 500),
   REDIS_URL: url(
-    'Redis, shared by all processes as a cache. Unset: each process asks Postgres, and sees changes up to 30 s late.',
+    'Redis, shared by all processes as a cache. Unset: each process asks Postgres, and sees changes some seconds late.',
     '',
     ['redis:', 'rediss:'],
     'redis://host:6379/0',
   ),
+  REDIS_PREFIX: {
+    doc: 'Begins every key in Redis, for several installations on one server.',
+    fallback: 'milena',
+    parse: (value: string) => {
+      if (/^[\w.:-]{1,100}$/.test(value)) return value;
+      throw new Error('must be letters, digits, dots, colons, dashes and underscores, for example milena');
+    },
+  } satisfies Setting<string>,
   CLICKHOUSE_URL: url('ClickHouse over HTTP.', null, ['http:', 'https:'], 'http://host:8123'),
   CLICKHOUSE_USER: text('User of ClickHouse.', 'default'),
   CLICKHOUSE_PASSWORD: text('Password of ClickHouse.', '', true),

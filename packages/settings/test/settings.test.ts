@@ -1,4 +1,4 @@
-import { ConfigError, readConfig, settingsTable } from '@milena/runtime';
+import { ConfigError, readConfig, settingsTable, type Setting } from '@milena/runtime';
 import { SETTINGS } from '../src/index.ts';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
@@ -106,8 +106,9 @@ test('a secrets key is 32 bytes, as hex or base64', () => {
 });
 
 test('every fallback is a value that its own setting takes', () => {
-  for (const [name, { fallback, parse }] of Object.entries(SETTINGS)) {
-    if (fallback !== null) expect(() => [name, parse(fallback)]).not.toThrow();
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const { fallback } = setting;
+    if (fallback !== null) expect(() => [name, setting.parse(fallback)]).not.toThrow();
   }
 });
 

@@ -27,7 +27,7 @@ export interface Engines {
     config: DirectoryConfig,
     pg: Postgres,
   ): { directory: SubscriptionDirectory; secretBox: SecretBox };
-  /** Of everything opened so far; what is in `optional` work goes on without. */
+  /** Of everything opened so far; without what isn't `required` work goes on, at least for a while. */
   checks(required: readonly string[]): ReadyCheck[];
   close(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export function createEngines(base: ProcessBase): Engines {
     directory: (config, pg) => {
       const secretBox = createSecretBox(config.SECRETS_KEY);
       const live = createLiveSubscriptionStore({ pg, secretBox, clock });
-      const cache = openCache(config.REDIS_URL, { ...base, live, secretBox });
+      const cache = openCache(config, { ...base, live });
       closers.push(() => cache.close());
       if (cache.check) checks.push({ name: 'redis', check: cache.check });
       const directory = createSubscriptionDirectory({ ...base, live: cache.live, bus: cache.bus });

@@ -48,6 +48,7 @@ export type PostgresConfig = ConfigOf<typeof POSTGRES_SETTINGS>;
 export const DIRECTORY_SETTINGS = {
   ...POSTGRES_SETTINGS,
   REDIS_URL: SETTINGS.REDIS_URL,
+  REDIS_PREFIX: SETTINGS.REDIS_PREFIX,
   SECRETS_KEY: SHARED_SECRETS_KEY,
 } as const;
 export type DirectoryConfig = ConfigOf<typeof DIRECTORY_SETTINGS>;

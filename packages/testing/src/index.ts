@@ -1,3 +1,5 @@
 export * from './openapi.ts';
 export * from './all-in-one.ts';
 export * from './postgres.ts';
+export * from './distributed.ts';
+export * from './service-process.ts';
