@@ -2,7 +2,7 @@ import type { InvalidationBus, InvalidationListener } from '../src/cache/index.t
 import { eventually } from './support/eventually.ts';
 
 /** Two processes' ends of one bus, both of them listening. */
-export interface OpenBuses {
+interface OpenBuses {
   here: InvalidationBus;
   there: InvalidationBus;
   close(): Promise<void>;

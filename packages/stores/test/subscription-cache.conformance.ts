@@ -4,13 +4,13 @@ import { eventually } from './support/eventually.ts';
 import { createFakeLiveStore, live, type FakeLiveStore } from './support/live-store.ts';
 
 /** Two processes that cache the same store. */
-export interface OpenCaches {
+interface OpenCaches {
   here: SubscriptionDirectory;
   there: SubscriptionDirectory;
   close(): Promise<void>;
 }
 
-export interface CacheAdapter {
+interface CacheAdapter {
   open(live: LiveSubscriptionStore, clock: TestClock): Promise<OpenCaches>;
   /** How long a change stays unseen that nobody was told of, at most. */
   untoldMs: number;

@@ -4,7 +4,7 @@ import type { Redis } from './open-redis.ts';
 import type { createSeal } from './seal.ts';
 
 /** `away`: Redis gave no answer. */
-export type SharedLookup = 'hit' | 'miss' | 'away';
+type SharedLookup = 'hit' | 'miss' | 'away';
 
 /** A value as it is shared. JSON, sealed. */
 interface Envelope {
