@@ -86,6 +86,11 @@ export interface Attempt {
   /** Why the next time was chosen, or why nothing follows. */
   next_reason: string;
   replay_of: string | null;
+  /**
+   * Another worker had the delivery before and ended without a word, so it may have sent the same attempt: the target
+   * may have seen one request more than there are attempts.
+   */
+  may_repeat: boolean;
   /** Which worker made it. */
   worker: string;
 }
@@ -157,6 +162,10 @@ export const attemptSchema = z
     next_attempt_at: time.nullable(),
     next_reason: z.string(),
     replay_of: idSchema.nullable(),
+    may_repeat: z.boolean().meta({
+      description:
+        'A worker that had this delivery before may have sent the same attempt and ended before it could say so.',
+    }),
     worker: z.string(),
   })
   .meta({ id: 'Attempt' });

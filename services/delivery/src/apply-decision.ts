@@ -86,7 +86,7 @@ export function createApply(deps: ApplyDeps): Apply {
       const decision = tenure.ended ? moved(made.decision, clock.now()) : made.decision;
       const { result, turn, live } = made;
       const { subscription } = live;
-      const attempt = attemptRow({ delivery, subscription, turn, result, decision, worker: deps.worker });
+      const attempt = attemptRow({ ...made, ...held, decision, worker: deps.worker });
       const gone = decision.kind === 'give_up' && decision.gone;
       deps.health.observe(subscription, { result, breaker: turn.breakerNow(), gone });
       observe(metrics, delivery, result, attempt.outcome);

@@ -44,7 +44,7 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
   const held: Held = { record, delivery, tenure };
 
   const found = await deps.subscriptions.find(delivery.subscription_id, tenure);
-  if (found === 'handed_back') return;
+  if (found === 'handed_back') return tenure.ended ? undefined : putOff(held, 'worker_stops', 0, deps);
   const verdict = judgeDelivery(delivery, found, clock.now(), config.maxAgeMs);
   if (verdict.kind === 'end') return apply.ended(held, verdict.what, verdict.why);
 

@@ -21,6 +21,7 @@ import {
   pump,
   shareOf,
   trim,
+  WORKER_STOPS,
   workerHasRoom,
   type Schedule,
 } from './schedule.ts';
@@ -48,7 +49,7 @@ export interface Lanes {
   halt(halted: boolean): void;
   /** Hands back what waits for partitions that are no longer ours. */
   dropEnded(): void;
-  /** Hands back everything that waits and lets nothing in any more; what is under way goes on. */
+  /** Puts off everything that waits, and whatever comes from now on; what is under way goes on. */
   close(): void;
   /** Ends the breakers, once nothing is under way. */
   dispose(): void;
@@ -75,7 +76,8 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
 
   return {
     enter: (subscription, deferrals, tenure) => {
-      if (closed || tenure.ended) return DROPPED;
+      if (tenure.ended) return DROPPED;
+      if (closed) return WORKER_STOPS;
       return enterLane(schedule, laneOf(subscription, clock.now()), deferrals, tenure);
     },
     halt: (halted) => {
@@ -83,11 +85,12 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
       pump(schedule);
     },
     dropEnded: () => {
-      for (const lane of lanes.values()) purge(schedule, lane, (tenure) => tenure.ended);
+      for (const lane of lanes.values()) purge(schedule, lane, (tenure) => (tenure.ended ? DROPPED : null));
     },
     close: () => {
       closed = true;
-      for (const lane of lanes.values()) purge(schedule, lane, () => true);
+      for (const lane of lanes.values())
+        purge(schedule, lane, (tenure) => (tenure.ended ? DROPPED : WORKER_STOPS));
       schedule.wake?.cancel();
     },
     dispose: () => {
@@ -122,10 +125,12 @@ function enterLane(
   });
 }
 
-function purge(schedule: Schedule, lane: Lane, which: (tenure: Tenure) => boolean): void {
+/** `verdict`: what becomes of a record that waits; null: it goes on waiting. */
+function purge(schedule: Schedule, lane: Lane, verdict: (tenure: Tenure) => Entry | null): void {
   const waiting = lane.queue.splice(0);
   for (const entry of waiting) {
-    if (which(entry.tenure)) entry.resolve(DROPPED);
+    const ended = verdict(entry.tenure);
+    if (ended) entry.resolve(ended);
     else lane.queue.push(entry);
   }
   offer(schedule, lane);

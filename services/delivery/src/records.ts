@@ -8,29 +8,32 @@ import {
   type Decision,
   type Delivery,
   type DispositionKind,
+  type LiveSubscription,
   type PostResult,
   type RetryRoute,
-  type Subscription,
 } from '@milena/domain';
-import { DEAD_LETTER, DELIVERY_LOG, retryTopic, type LogRecord } from '@milena/log';
+import { DEAD_LETTER, DELIVERY_LOG, retryTopic, type ConsumedRecord, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
 
 const DEFER_WORDS: Record<DeferReason, string> = {
   breaker_open: 'the endpoint keeps failing and is left alone for a while (circuit breaker open)',
   lane_full: 'the endpoint is slower than its deliveries come in',
   rate_limit: 'the rate limit of the subscription is reached',
+  worker_stops: 'the worker that had it stops, another one takes it',
 };
 
 /** One attempt as it is logged. */
 export function attemptRow(made: {
+  record: Pick<ConsumedRecord, 'maybeRedelivered'>;
   delivery: Delivery;
-  subscription: Subscription;
+  live: Pick<LiveSubscription, 'subscription'>;
   turn: Pick<Turn, 'breaker_state' | 'lane_state'>;
   result: PostResult;
   decision: Decision;
   worker: string;
 }): Attempt {
-  const { delivery, subscription, turn, result, decision } = made;
+  const { delivery, turn, result, decision } = made;
+  const { subscription } = made.live;
   return {
     attempt_id: newId(result.started_at),
     delivery_id: delivery.delivery_id,
@@ -60,6 +63,7 @@ export function attemptRow(made: {
     next_attempt_at: decision.kind === 'retry' ? decision.due_at : null,
     next_reason: decision.reason,
     replay_of: delivery.replay_of,
+    may_repeat: made.record.maybeRedelivered,
     worker: made.worker,
   };
 }

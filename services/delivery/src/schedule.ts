@@ -39,6 +39,8 @@ export interface Schedule {
 }
 
 export const DROPPED: Entry = { kind: 'dropped' };
+/** Put off, not handed back: a record left behind would bring back, as repeats, those after it that are done. */
+export const WORKER_STOPS: Entry = { kind: 'defer', reason: 'worker_stops', wait_ms: 0 };
 export const BREAKER_OPEN: Entry = { kind: 'defer', reason: 'breaker_open', wait_ms: null };
 
 export function createSchedule(clock: Clock, concurrency: number): Schedule {

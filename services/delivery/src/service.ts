@@ -53,8 +53,8 @@ export interface DeliveryService {
   /** Joins the group; records flow from then on. */
   start(): Promise<void>;
   /**
-   * Finishes what is under way within `drainTimeoutMs`, hands back the rest and leaves the group. Makes no duplicates
-   * unless the time is up before an attempt is. Idempotent.
+   * Finishes what is under way within `drainTimeoutMs`, puts off the rest for others and leaves the group. Makes no
+   * duplicates unless the time is up before an attempt is. Idempotent.
    */
   stop(): Promise<void>;
   /** Whether deliveries can flow now: the log and the subscriptions answer. */

@@ -6,7 +6,7 @@ import type { Tenure } from './tenure.ts';
 export interface SubscriptionLookup {
   /**
    * The subscription as it is now, null when it was deleted. While the directory is away nothing is known and so
-   * nothing decided: waits until it is back; `handed_back` when the record stopped being ours meanwhile.
+   * nothing decided: waits until it is back; `handed_back` when the record stopped being ours or we stop meanwhile.
    */
   find(id: string, tenure: Tenure): Promise<LiveSubscription | null | 'handed_back'>;
   /** Looks again; while the directory is away what was known a moment ago still stands. */

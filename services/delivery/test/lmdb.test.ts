@@ -4,11 +4,20 @@ import path from 'node:path';
 import { createDeliveryService } from '@milena/delivery';
 import { decodeDeadLetter, decodeLogEntry, encodeDelivery, newId, type Attempt } from '@milena/domain';
 import type { PostRequest } from '@milena/egress';
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, GROUPS, topicTable, type MessageLog } from '@milena/log';
+import {
+  DEAD_LETTER,
+  DELIVERIES,
+  DELIVERY_LOG,
+  GROUPS,
+  partitionOf,
+  topicTable,
+  type MessageLog,
+} from '@milena/log';
 import { createLmdbLog } from '@milena/log/lmdb';
 import { createLogger, createMetrics, createTestClock, systemClock } from '@milena/runtime';
 import { answer, CONFIG, status, subscriptionOf } from './world.ts';
 
+const PARTITIONS = 4;
 const DELAYS = [20, 40, 60, 80, 100].map((ms) => ({ text: `${ms}ms`, ms }));
 
 async function until(condition: () => boolean): Promise<void> {
@@ -34,7 +43,7 @@ describe('over the LMDB log', () => {
 
   beforeAll(async () => {
     const topics = topicTable(DELAYS.map((delay) => delay.text));
-    log = await createLmdbLog({ path: directory, topics, partitions: 4, clock: systemClock });
+    log = await createLmdbLog({ path: directory, topics, partitions: PARTITIONS, clock: systemClock });
     await log.consume({
       group: GROUPS.recorderLog,
       topics: [DELIVERY_LOG],
@@ -76,11 +85,19 @@ describe('over the LMDB log', () => {
       health: { setHealth: () => Promise.resolve(), disable: () => Promise.resolve(true) },
       post: async (request) => {
         posts.push({ ...request, at: Date.now() });
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, request.url.includes('slow') ? 50 : 5));
         const code = request.url === sick.target_url ? 404 : 200;
         return { ...(code === 200 ? answer(still) : status(still, code)), started_at: Date.now() };
       },
     });
+  }
+
+  function twoOfOnePartition(): [string, string] {
+    const first = newId(Date.now());
+    for (;;) {
+      const second = newId(Date.now());
+      if (partitionOf(first, PARTITIONS) === partitionOf(second, PARTITIONS)) return [first, second];
+    }
   }
 
   function record(subscription_id: string) {
@@ -113,6 +130,28 @@ describe('over the LMDB log', () => {
     expect(new Set(posts.map((post) => post.headers['x-milena-delivery-id'])).size).toBe(500);
     expect(posts).toHaveLength(500);
     expect(attempts).toHaveLength(500);
+  });
+
+  it('a stop repeats nothing of a quick endpoint, though a slow one has records before it in the log', async () => {
+    const [first, second] = twoOfOnePartition();
+    const slow = subscriptionOf(still, { id: first, max_in_flight: 1, target_url: 'https://slow.example/' });
+    const quick = subscriptionOf(still, { id: second });
+    for (const subscription of [slow, quick])
+      lives.set(subscription.id, { subscription, secrets: [], cancelled: new Set() });
+    posts.length = 0;
+    await log.append(Array.from({ length: 40 }, (_, n) => record(n % 2 === 0 ? slow.id : quick.id)));
+    const before = worker();
+    await before.start();
+    const sentTo = (url: string) => posts.filter((post) => post.url === url).length;
+    await until(() => sentTo(quick.target_url) === 20);
+    await before.stop();
+    expect(sentTo(slow.target_url)).toBeLessThan(20);
+    const after = worker();
+    await after.start();
+    await until(() => sentTo(slow.target_url) >= 20);
+    await after.stop();
+    expect(new Set(posts.map((post) => post.headers['x-milena-delivery-id'])).size).toBe(40);
+    expect(posts).toHaveLength(40);
   });
 
   it('a failing endpoint gets six attempts at rising intervals, never early', async () => {

@@ -12,6 +12,8 @@ interface Stored extends LogRecord {
   offset: bigint;
   partition: number;
   acked: boolean;
+  /** Some consumer had it before. */
+  handedOut: boolean;
 }
 
 export interface MemoryLog extends MessageLog {
@@ -44,11 +46,12 @@ export function createMemoryLog(clock: Clock): MemoryLog {
       if (!owner.active || owner.paused) return;
       const record: ConsumedRecord = {
         ...stored,
-        maybeRedelivered: false,
+        maybeRedelivered: stored.handedOut,
         ack: () => {
           if (owner.active) stored.acked = true;
         },
       };
+      stored.handedOut = true;
       owner.options.onRecord(record);
     };
     if (due > clock.now()) clock.after(due - clock.now(), give);
@@ -75,6 +78,7 @@ export function createMemoryLog(clock: Clock): MemoryLog {
           offset: BigInt(records.length),
           partition: partitionOf(record.key),
           acked: false,
+          handedOut: false,
         };
         records.push(stored);
         handOut(stored);

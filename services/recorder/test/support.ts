@@ -165,6 +165,7 @@ export function attempt(of: Delivery): Attempt {
     next_attempt_at: null,
     next_reason: 'delivered',
     replay_of: null,
+    may_repeat: false,
     worker: 'w',
   };
 }

@@ -61,6 +61,7 @@ function attemptOf(event: ReturnType<typeof eventRow>, over: Partial<Attempt>): 
     next_attempt_at: null,
     next_reason: 'Delivered.',
     replay_of: null,
+    may_repeat: false,
     worker: 'w',
     ...over,
   };

@@ -20,7 +20,7 @@ const COLUMNS = `attempt_id, delivery_id, event_id, tenant_id, subscription_id, 
   toUnixTimestamp64Milli(started_at) AS started_ms, duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms,
   resolved_address, subscription_version, breaker_state, lane_state, outcome, http_status, error_kind, error_detail,
   response_headers, response_body, toUnixTimestamp64Milli(next_attempt_at) AS next_attempt_ms, next_reason, replay_of,
-  worker, toUnixTimestamp64Micro(recorded_at) AS recorded_us`;
+  may_repeat, worker, toUnixTimestamp64Micro(recorded_at) AS recorded_us`;
 
 /**
  * A search over all subscriptions goes through time in windows back from its end, as the newest rows lie in no order
@@ -168,6 +168,7 @@ function toView(row: AttemptRow): AttemptView {
     next_attempt_at: row.next_attempt_ms === null ? null : iso(row.next_attempt_ms),
     next_reason: row.next_reason,
     replay_of: row.replay_of,
+    may_repeat: row.may_repeat,
     worker: row.worker,
   };
 }

@@ -15,7 +15,7 @@ export interface ClickHouseOptions {
 }
 
 /** A value of one column in a row to insert. */
-export type Cell = string | number | null | Record<string, string>;
+export type Cell = string | number | boolean | null | Record<string, string>;
 
 /** The few things the readers and writers need of a server. Each rejects with StoreUnavailableError when it is away or overloaded. */
 export interface ClickHouse {

@@ -13,7 +13,7 @@ const ATTEMPT_COLUMNS = (
   'attempt_id delivery_id event_id tenant_id subscription_id event_type target_url attempt_number accepted_at ' +
   'started_at duration_ms dns_ms connect_ms tls_ms first_byte_ms resolved_address subscription_version breaker_state ' +
   'lane_state outcome http_status error_kind error_detail response_headers response_body next_attempt_at next_reason ' +
-  'replay_of worker'
+  'replay_of may_repeat worker'
 ).split(' ');
 
 const DISPOSITION_COLUMNS =
@@ -74,6 +74,7 @@ function attemptCells(row: Attempt): Cell[] {
     row.next_attempt_at,
     row.next_reason,
     row.replay_of,
+    row.may_repeat,
     row.worker,
   ];
 }

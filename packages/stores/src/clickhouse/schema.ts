@@ -59,7 +59,7 @@ const ATTEMPTS = `
   http_status Nullable(UInt16), error_kind LowCardinality(Nullable(String)), error_detail String,
   response_headers Map(LowCardinality(String), String), response_body String CODEC(ZSTD(1)),
   next_attempt_at Nullable(DateTime64(3, 'UTC')), next_reason String, replay_of Nullable(UUID),
-  worker LowCardinality(String), recorded_at DateTime64(6, 'UTC') DEFAULT now64(6),
+  may_repeat Bool, worker LowCardinality(String), recorded_at DateTime64(6, 'UTC') DEFAULT now64(6),
   INDEX by_recorded recorded_at TYPE minmax GRANULARITY 1, ${BY_DELIVERY}`;
 
 const DISPOSITIONS = `

@@ -10,7 +10,12 @@ afterEach(() => history.close());
 
 test('an attempt comes back with every field as it was written', async () => {
   const row = event();
-  const written = failed(row, 2, { replay_of: newId(T0), event_type: null, response_body: 'cut \ud83d' });
+  const written = failed(row, 2, {
+    replay_of: newId(T0),
+    may_repeat: true,
+    event_type: null,
+    response_body: 'cut \ud83d',
+  });
   await history.writer.insertAttempts([written]);
   const { data } = await history.attempts.search({}, { limit: 5, cursor: null });
   expect(data).toEqual<AttemptView[]>([
@@ -40,6 +45,7 @@ test('an attempt comes back with every field as it was written', async () => {
       next_attempt_at: new Date(written.next_attempt_at!).toISOString(),
       next_reason: 'retry 2',
       replay_of: written.replay_of,
+      may_repeat: true,
       worker: 'worker-1',
     },
   ]);

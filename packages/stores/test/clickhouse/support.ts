@@ -84,6 +84,7 @@ export function attempt(of: EventRow, over: Partial<Attempt> = {}): Attempt {
     next_attempt_at: null,
     next_reason: 'delivered',
     replay_of: null,
+    may_repeat: false,
     worker: 'worker-1',
     ...over,
   };

@@ -79,6 +79,7 @@ export function attemptView(over: Partial<AttemptView> = {}): AttemptView {
     next_attempt_at: '2026-01-01T00:00:10.000Z',
     next_reason: 'Retry 1 of 5, 10s after a failure.',
     replay_of: null,
+    may_repeat: false,
     worker: 'worker-1',
     ...over,
   };
