@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -60,4 +60,17 @@ export async function ensureBuilt() {
     '--output-logs=errors-only',
     '--log-order=grouped',
   ]);
+}
+
+/** Puts the addresses of the engines that scripts/stack runs into `env`; what it said when they are not up, else null. */
+export function enginesInto(env) {
+  const { status, stdout, stderr } = spawnSync(path.join(ROOT, 'scripts/stack'), ['env'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return stderr;
+  for (const line of stdout.trim().split('\n')) {
+    const at = line.indexOf('=');
+    env[line.slice(0, at)] = line.slice(at + 1);
+  }
+  return null;
 }

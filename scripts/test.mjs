@@ -3,10 +3,9 @@
 //
 // Suites that need the real engines run when those are up (scripts/stack start). In CI they are started here, and their
 // absence is a failure.
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { ROOT, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
+import { ROOT, enginesInto, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
 
 const CI = process.env.CI === 'true';
 const STACK = path.join(ROOT, 'scripts/stack');
@@ -47,16 +46,10 @@ async function houseChecks() {
 /** The addresses of the engines into the environment of the suites; false when they are not up. */
 async function findEngines() {
   if (CI) await step('engines', () => run(STACK, ['start']));
-  const { status, stdout, stderr } = spawnSync(STACK, ['env'], { encoding: 'utf8' });
-  if (status === 0) {
-    for (const line of stdout.trim().split('\n')) {
-      const at = line.indexOf('=');
-      process.env[line.slice(0, at)] = line.slice(at + 1);
-    }
-    return true;
-  }
+  const missing = enginesInto(process.env);
+  if (missing === null) return true;
   if (CI || faultsOnly) {
-    console.error(`The engines are not up, and this run needs them: scripts/stack start\n${stderr}`);
+    console.error(`The engines are not up, and this run needs them: scripts/stack start\n${missing}`);
     tally.failed += 1;
   } else {
     console.log('The suites over real engines are left out: start those with scripts/stack start.');

@@ -1,12 +1,12 @@
-// Pushes events through a running all-in-one to a local sink, and the same load through the bound, in one run.
+// Pushes events through a running Milena to a local sink, and the same load through the bound, in one run.
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { removeDataDir, startAllInOne } from '@milena/testing';
 import { usage } from './cpu.ts';
 import { type LoadResult, load } from './load.ts';
 import type { Quantiles } from './quantiles.ts';
-import { type Measured, report } from './report.ts';
+import { type Measured, type ProcessCost, report } from './report.ts';
+import { type Counted, distributed, embedded } from './system.ts';
 
 const HELP = `npm run bench -- [options]
 
@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [options]
   --subscriptions N  they are spread over so many subscriptions (default 20)
   --concurrency N  requests under way at once (default 64)
   --paced N        events of a second, paced run at half the speed, for latencies (default 5000; 0 = none)
+  --distributed    a process for each service, over the engines of scripts/stack, instead of one process
   --json           print the figures as JSON as well
 `;
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     subscriptions: { type: 'string', default: '20' },
     concurrency: { type: 'string', default: '64' },
     paced: { type: 'string', default: '5000' },
+    distributed: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -77,21 +79,33 @@ async function arrived(origin: string, expected: number, quietS: number): Promis
   return last;
 }
 
+interface Snapshot {
+  cpuMs: number;
+  rssMb: number;
+}
+
+/** Of a process and everything it started. */
+function snapshot({ pid }: Counted): Snapshot {
+  const { own, children } = usage(pid);
+  return { cpuMs: own.cpuMs + children.cpuMs, rssMb: own.rssMb + children.rssMb };
+}
+
 /** One run of load against `origin`, with the CPU time that the processes took until every event had arrived. */
 async function measure(
   what: string,
   options: {
     origin: string;
     paths: string[];
-    pid: number;
+    processes: readonly Counted[];
     sink: string;
     events: number;
     rate: number | null;
     settleMs: number;
   },
 ): Promise<Measured> {
+  const { processes } = options;
   await fetch(options.sink, { method: 'DELETE' });
-  const before = usage(options.pid);
+  const before = processes.map(snapshot);
   const beforeLoad = process.cpuUsage();
   const startedAt = performance.now();
   const memory: number[] = [];
@@ -106,7 +120,8 @@ async function measure(
     first: 0,
     onProgress: (done) => {
       if (done % step !== 0) return;
-      memory.push(usage(options.pid).own.rssMb);
+      const resident = processes.filter(({ ours }) => ours).map((counted) => snapshot(counted).rssMb);
+      memory.push(resident.reduce((sum, mb) => sum + mb, 0));
       say(`  ${what}: ${done}/${options.events} sent, ${Math.round(memory.at(-1) ?? 0)} MiB resident`);
     },
   });
@@ -114,19 +129,13 @@ async function measure(
   const seconds = (performance.now() - startedAt) / 1000;
   // What the recorder still has to write belongs to the cost of these events.
   await new Promise((resolve) => setTimeout(resolve, options.settleMs));
-  const after = usage(options.pid);
   const used = process.cpuUsage(beforeLoad);
-  return {
-    what,
-    result,
-    seconds,
-    seen,
-    memory,
-    ownCpuMs: after.own.cpuMs - before.own.cpuMs,
-    childrenCpuMs: after.children.cpuMs - before.children.cpuMs,
-    childrenRssMb: after.children.rssMb,
-    loadCpuMs: (used.user + used.system) / 1000,
-  };
+  const costs: ProcessCost[] = processes.map((counted, index) => {
+    const after = snapshot(counted);
+    const cpuMs = after.cpuMs - (before[index]?.cpuMs ?? 0);
+    return { name: counted.name, ours: counted.ours, cpuMs, residentMb: after.rssMb };
+  });
+  return { what, result, seconds, seen, memory, costs, loadCpuMs: (used.user + used.system) / 1000 };
 }
 
 async function subscribe(api: string, target: string): Promise<string> {
@@ -142,10 +151,10 @@ async function subscribe(api: string, target: string): Promise<string> {
 async function main(): Promise<void> {
   const sink = await start('sink-process.cjs');
   const bound = await start('bound-process.cjs', `${sink.origin}/hook`);
-  say('Starting the all-in-one on a fresh data directory …');
-  const milena = await startAllInOne({
-    main: path.resolve(__dirname, '../../services/all-in-one/dist/main.cjs'),
-  });
+  say(
+    values.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
+  );
+  const milena = await (values.distributed ? distributed() : embedded());
   try {
     const ids: string[] = [];
     for (let i = 0; i < Number(values.subscriptions); i += 1)
@@ -154,11 +163,17 @@ async function main(): Promise<void> {
     const boundTarget = {
       origin: bound.origin,
       paths: ['/hook'],
-      pid: bound.child.pid ?? 0,
+      processes: [{ name: 'bound', pid: bound.child.pid ?? 0, ours: true }],
       sink: sink.origin,
       settleMs: 0,
     };
-    const target = { origin: milena.api, paths, pid: milena.pid, sink: sink.origin, settleMs: 3000 };
+    const target = {
+      origin: milena.ingest,
+      paths,
+      processes: milena.processes,
+      sink: sink.origin,
+      settleMs: 3000,
+    };
 
     say('Warming up …');
     await measure('warm-up', { ...boundTarget, events: WARM_UP_EVENTS, rate: null });
@@ -173,10 +188,8 @@ async function main(): Promise<void> {
     );
     const lost = ofMilena.result.accepted - ofMilena.seen.distinct;
     if (lost !== 0 || ofMilena.seen.repeated !== 0) process.exitCode = 1;
-    await milena.stop();
   } finally {
-    await milena.kill();
-    removeDataDir(milena.dataDir);
+    await milena.stop();
     bound.child.disconnect();
     sink.child.disconnect();
   }

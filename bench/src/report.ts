@@ -1,24 +1,40 @@
 import type { LoadResult } from './load.ts';
 import type { Quantiles } from './quantiles.ts';
 
+/** What one process (with those it started) used during a run. */
+export interface ProcessCost {
+  name: string;
+  ours: boolean;
+  cpuMs: number;
+  /** Resident at the end, MiB. */
+  residentMb: number;
+}
+
 export interface Measured {
   what: string;
   result: LoadResult;
   /** From the first request until the last event had arrived. */
   seconds: number;
   seen: { distinct: number; repeated: number; latency: Quantiles };
-  /** Resident memory (MiB) of the process at each tenth of the run. */
+  /** Resident memory (MiB) of our processes together at each tenth of the run. */
   memory: number[];
-  ownCpuMs: number;
-  /** Of the processes it started (the embedded database). */
-  childrenCpuMs: number;
-  childrenRssMb: number;
+  costs: ProcessCost[];
   loadCpuMs: number;
 }
 
-const perEvent = (cpuMs: number, run: Measured): number => (cpuMs * 1000) / Math.max(1, run.seen.distinct);
+const perEvent = (cpuMs: number, run: Measured): string =>
+  ((cpuMs * 1000) / Math.max(1, run.seen.distinct)).toFixed(0);
 const ms = (value: number): string => `${value.toFixed(1)} ms`;
 const rounded = (value: number): string => Math.round(value).toLocaleString('en-US');
+const ourCpuMs = (run: Measured): number =>
+  run.costs.reduce((sum, { ours, cpuMs }) => sum + (ours ? cpuMs : 0), 0);
+
+function costLines(run: Measured): string[] {
+  return run.costs.map(
+    ({ name, ours, cpuMs, residentMb }) =>
+      `    ${`${name}${ours ? '' : ' (engine)'}`.padEnd(22)}${perEvent(cpuMs, run).padStart(5)} µs   ${residentMb.toFixed(0).padStart(5)} MiB`,
+  );
+}
 
 function lines(run: Measured): string[] {
   const refused = [...run.result.refused].map(([status, count]) => `${count} × ${status}`).join(', ');
@@ -30,15 +46,15 @@ function lines(run: Measured): string[] {
     `  duplicated      ${run.seen.repeated}`,
     `  ingest          p50 ${ms(run.result.latency.p50)}, p99 ${ms(run.result.latency.p99)}`,
     `  end to end      p50 ${ms(run.seen.latency.p50)}, p99 ${ms(run.seen.latency.p99)}`,
-    `  CPU per event   ${perEvent(run.ownCpuMs, run).toFixed(0)} µs own, ${perEvent(run.childrenCpuMs, run).toFixed(0)} µs children, ${perEvent(run.loadCpuMs, run).toFixed(0)} µs load generator`,
-    `  resident        ${run.memory.map((m) => m.toFixed(0)).join(' → ')} MiB, children ${run.childrenRssMb.toFixed(0)} MiB`,
+    `  resident        ${run.memory.map((m) => m.toFixed(0)).join(' → ')} MiB`,
+    `  CPU per event   ${perEvent(ourCpuMs(run), run)} µs ours, ${perEvent(run.loadCpuMs, run)} µs load generator`,
+    ...costLines(run),
     '',
   ];
 }
 
-/** Events per CPU-second of the process and what it started. */
-const efficiency = (run: Measured): number =>
-  (run.seen.distinct * 1000) / Math.max(1, run.ownCpuMs + run.childrenCpuMs);
+/** Events per CPU-second of our processes. */
+const efficiency = (run: Measured): number => (run.seen.distinct * 1000) / Math.max(1, ourCpuMs(run));
 
 export function report(runs: {
   bound: Measured;
