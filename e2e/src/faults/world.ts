@@ -1,0 +1,132 @@
+import { type Distributed, type ServiceName, startDistributed } from '@milena/testing';
+import { type Client, createClient, eventually } from '../client.ts';
+import { type Auditor, balances, createAuditor, type Ledger, ledgerText } from './ledger.ts';
+import { sendLoad, type Sent } from './load.ts';
+import { startTarget, type Target } from './target.ts';
+
+export const REPLICAS = 2;
+const SERVICES: readonly ServiceName[] = ['ingest', 'subscriptions', 'delivery', 'recorder'];
+
+/** Events per second; little for the services, so that what is measured is the fault and not the load. */
+const RATE_PER_S = 200;
+const BEFORE_MS = 2000;
+const AFTER_MS = 3000;
+const SETTLE_MS = 90_000;
+
+/** Two processes of every service over the real engines, and endpoints that partly fail. */
+export interface World {
+  system: Distributed;
+  client: Client;
+  target: Target;
+  /**
+   * Sends load from two seconds before the fault until three seconds after it is over, waits until everything has come
+   * to its end, prints the ledger and returns it.
+   */
+  under(name: string, fault: () => Promise<void>): Promise<{ ledger: Ledger; sent: Sent }>;
+  /** Ends one replica with SIGKILL and starts another in its place. */
+  killAndReplace(service: ServiceName): Promise<void>;
+  /** Brings every service back to its number of replicas. */
+  restore(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function startWorld(): Promise<World> {
+  const target = await startTarget();
+  const system = await startDistributed({
+    replicas: REPLICAS,
+    env: { RETRY_DELAYS: '500ms,1s,2s', DELIVERY_TIMEOUT_MS: '3000', DRAIN_TIMEOUT_MS: '10000' },
+  });
+  const client = await createClient(system);
+  const auditor = createAuditor(system.env);
+  const subscriptions = await subscribeAll(client, target);
+
+  return {
+    system,
+    client,
+    target,
+    under: async (name, fault) => {
+      const load = startLoad(system, subscriptions);
+      await pause(BEFORE_MS);
+      await fault();
+      await pause(AFTER_MS);
+      const sent = await load.end();
+      const ledger = await settled(auditor, sent, target);
+      process.stdout.write(`\n${ledgerText(name, ledger)}`);
+      return { ledger, sent };
+    },
+    killAndReplace: async (service) => {
+      await system.replicas(service)[0]?.kill();
+      await pause(500);
+      await system.add(service);
+    },
+    restore: async () => {
+      for (const service of SERVICES) {
+        while (system.replicas(service).length < REPLICAS) await system.add(service);
+        for (const extra of system.replicas(service).slice(REPLICAS)) await extra.stop();
+      }
+    },
+    close: async () => {
+      await auditor.close();
+      await system.close();
+      target.close();
+    },
+  };
+}
+
+/** Mostly good ones; few events for each dead one, so that its breaker stays closed and its deliveries come to an end. */
+async function subscribeAll(client: Client, target: Target): Promise<string[]> {
+  const counts = { ok: 12, slow: 4, flaky: 4, dead: 4 } as const;
+  const ids: string[] = [];
+  for (const [behaviour, count] of Object.entries(counts)) {
+    for (let n = 0; n < count; n += 1)
+      ids.push(await client.subscribe({ target_url: target.url(behaviour as keyof typeof counts) }));
+  }
+  return ids;
+}
+
+function startLoad(system: Distributed, subscriptions: readonly string[]) {
+  const ended = new AbortController();
+  const turns: Promise<Sent>[] = [];
+  const running = (async () => {
+    while (!ended.signal.aborted) {
+      const turn = sendLoad({
+        ingest: () => system.replicas('ingest').map(({ addresses }) => addresses['api'] ?? ''),
+        subscriptions,
+        ratePerS: RATE_PER_S,
+        seconds: 1,
+      });
+      turns.push(turn);
+      // The next second begins on time, also when the answers of this one take longer.
+      await Promise.race([turn, pause(1000)]);
+      await pause(0);
+    }
+  })();
+  return {
+    end: async (): Promise<Sent> => {
+      ended.abort();
+      await running;
+      const all = await Promise.all(turns);
+      return {
+        accepted: new Map(all.flatMap(({ accepted }) => [...accepted])),
+        refused: all.flatMap(({ refused }) => refused),
+        unanswered: all.reduce((sum, { unanswered }) => sum + unanswered, 0),
+      };
+    },
+  };
+}
+
+/** The ledger once it balances, or as it stands when the time is up. */
+async function settled(auditor: Auditor, sent: Sent, target: Target): Promise<Ledger> {
+  let ledger = await auditor.audit(sent, target);
+  await eventually(
+    async () => {
+      ledger = await auditor.audit(sent, target);
+      return ledger;
+    },
+    balances,
+    SETTLE_MS,
+  ).catch(() => undefined);
+  return ledger;
+}
