@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestClock, type TestClock } from '@milena/runtime';
-import { build } from 'esbuild';
 import { createLmdbLog } from '../src/lmdb/index.ts';
+import { bundled, runUntilKilled } from './child.ts';
 import type { Hooks, OpenedLog, OpenOptions } from './conformance.ts';
 
 export function newDirectory(): Promise<string> {
@@ -49,19 +48,6 @@ async function openLmdb(
   };
 }
 
-/** A fixture as one script of plain JavaScript, which a Node without a loader can run. */
-async function bundled(fixture: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(__dirname, 'fixtures', fixture)],
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['lmdb', 'pino', 'prom-client'],
-    write: false,
-  });
-  return outputFiles[0]!.text;
-}
-
 /** Runs a fixture in a process whose files can't grow beyond a size; resolves with what it printed. */
 export async function runFixture(
   fixture: string,
@@ -84,20 +70,7 @@ export const lmdbHooks: Hooks = {
   open: async (options) => openLmdb(options, await newDirectory()),
   appendUntilKilled: async (options, acks) => {
     const path = await newDirectory();
-    const child = spawn(process.execPath, ['-', path, String(options.partitions)], {
-      cwd: __dirname,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    child.stdin.end(await bundled('append-until-killed.ts'));
-    let output = '';
-    const exited = once(child, 'exit');
-    for await (const chunk of child.stdout.setEncoding('utf8')) {
-      output += String(chunk);
-      if (output.split('\n').length > acks) child.kill('SIGKILL');
-    }
-    await exited;
-    // What follows the last line break is a number cut short.
-    const acked = output.split('\n').slice(0, -1).map(Number);
+    const acked = await runUntilKilled('append-until-killed.ts', [path, String(options.partitions)], acks);
     return { acked, found: await openLmdb(options, path) };
   },
 };

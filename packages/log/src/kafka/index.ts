@@ -1,4 +1,5 @@
 import type { MessageLog } from '../message-log.ts';
+import { openKafkaLog } from './open.ts';
 import type { KafkaLogOptions } from './options.ts';
 
 export type { KafkaLogLimits, KafkaLogOptions, KafkaSasl } from './options.ts';
@@ -8,8 +9,9 @@ export type { KafkaLogLimits, KafkaLogOptions, KafkaSasl } from './options.ts';
  * waited for: appends reject meanwhile, consumers go on where they were when it is back.
  *
  * @throws OperatorError when a topic exists with another partition count, or can't be made as asked
- * @throws LogUnavailableError when no broker can be reached
+ * @throws LogUnavailableError when no broker can be reached for half a minute
  */
-export function createKafkaLog(options: KafkaLogOptions): Promise<MessageLog> {
-  return Promise.reject(new Error(`no adapter for ${options.brokers.join(', ')} yet`));
+export async function createKafkaLog(options: KafkaLogOptions): Promise<MessageLog> {
+  const { log } = await openKafkaLog(options);
+  return log;
 }

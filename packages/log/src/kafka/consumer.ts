@@ -1,0 +1,236 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock, Logger } from '@milena/runtime';
+import { LogUnavailableError, type ConsumeOptions, type LogConsumer } from '../message-log.ts';
+import { reasonOf, within, type AdminDesk, type Clients } from './clients.ts';
+import { createCommitter, type Committer } from './committer.ts';
+import { createHolding, type Holding } from './holding.ts';
+import type { Names } from './names.ts';
+import { fetchRanges, type PartitionRange } from './offsets.ts';
+import type { KafkaLogLimits } from './options.ts';
+import { topicPartition, type Reader, type TopicPartition } from './reader.ts';
+import { createSession, type Place, type Session } from './session.ts';
+
+const FIRST_RETRY_MS = 200;
+const LONGEST_RETRY_MS = 5_000;
+/** What a stop waits for the last commit. */
+const LAST_COMMIT_MS = 2_000;
+
+interface ConsumerDeps {
+  clients: Clients;
+  desk: AdminDesk;
+  names: Names;
+  limits: KafkaLogLimits;
+  clock: Clock;
+  logger?: Logger | undefined;
+  options: ConsumeOptions;
+  onStopped(consumer: KafkaConsumer): void;
+}
+
+export interface KafkaConsumer extends LogConsumer {
+  /** Resolves when it has its share of the group for the first time. */
+  readonly ready: Promise<void>;
+}
+
+/** The parts of a consumer, and where it is. */
+interface Course {
+  readonly deps: ConsumerDeps;
+  readonly holding: Holding;
+  readonly committer: Committer;
+  session: Session | null;
+  /** Grows with every share-out; what belongs to an earlier one is void. */
+  epoch: number;
+  assigned: readonly TopicPartition[];
+  /** What we hold is known to be ours still. Until then nothing is committed. */
+  confirmed: boolean;
+  confirming: Promise<void> | null;
+  stopping: boolean;
+  retryInMs: number;
+  /** Decides `ready`. */
+  settle: (error: Error | null) => void;
+}
+
+/**
+ * Joins the group and hands out records until it is stopped, over as many sessions as it takes.
+ *
+ * A share-out of the group takes away what is no longer ours and leaves the rest as it is, records in flight included.
+ * Before we commit again, the group's commits are read: where one is beyond our own mark, another member had the
+ * partition in between, and ours starts anew from there.
+ */
+export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
+  let settle: Course['settle'] = () => undefined;
+  const ready = new Promise<void>((resolve, reject) => {
+    settle = (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    };
+  });
+  const holding = createHolding({
+    ...deps,
+    onMark: (reader) => {
+      committer.moved(reader);
+    },
+    onPaused: (reader) => {
+      showPaused(course, reader);
+    },
+  });
+  const committer = createCommitter({
+    ...deps,
+    intervalMs: deps.limits.commitIntervalMs,
+    group: deps.options.group,
+    nameOf: (topic) => deps.names.inCluster(topic),
+    commit: (offsets) => (course.confirmed ? (course.session?.commit(offsets) ?? null) : null),
+  });
+  const course: Course = {
+    ...{ deps, holding, committer, settle, session: null, epoch: 0, assigned: [] },
+    ...{ confirmed: false, confirming: null, stopping: false, retryInMs: FIRST_RETRY_MS },
+  };
+  let stopping: Promise<void> | null = null;
+  const consumer: KafkaConsumer = {
+    ready,
+    pause: () => {
+      holding.pause();
+    },
+    stop: () => (stopping ??= stop(course, consumer)),
+  };
+  startSession(course);
+  return consumer;
+}
+
+function startSession(course: Course): void {
+  const { deps, holding } = course;
+  const { names, logger, options } = deps;
+  const mine = (): boolean => course.session === session;
+  const session: Session = createSession({
+    ...deps,
+    group: names.inCluster(options.group),
+    topics: options.topics.map((topic) => names.inCluster(topic)),
+    owned: () => holding.numbers(),
+    events: {
+      joined: (places) => {
+        if (mine()) joined(course, session, places);
+      },
+      rebalancing: () => {
+        if (mine()) void course.committer.flush();
+      },
+      fetched: ({ topic, partition }, messages) => {
+        if (mine()) holding.feed(topicPartition(names.known(topic), partition).id, messages);
+      },
+      ended: (reason) => {
+        if (mine()) ended(course, reason);
+      },
+    },
+  });
+  course.session = session;
+  session.start().catch((error: unknown) => {
+    session.kill();
+    if (mine()) ended(course, error);
+    else logger?.debug({ event: 'log.session_ended', group: options.group, err: error });
+  });
+}
+
+/** What is held stays held, as long as nobody says that it is another's: the next session goes on with it. */
+function ended(course: Course, reason: unknown): void {
+  const { logger, options } = course.deps;
+  course.session = null;
+  course.epoch += 1;
+  course.confirmed = false;
+  if (course.stopping) return;
+  const { retryInMs } = course;
+  logger?.warn({ event: 'log.rejoining', group: options.group, reason: reasonOf(reason), in_ms: retryInMs });
+  course.retryInMs = Math.min(retryInMs * 2, LONGEST_RETRY_MS);
+  setTimeout(() => {
+    if (!course.stopping) startSession(course);
+  }, retryInMs).unref();
+}
+
+function joined(course: Course, session: Session, places: readonly Place[]): void {
+  const { deps, holding } = course;
+  course.epoch += 1;
+  course.confirmed = false;
+  course.retryInMs = FIRST_RETRY_MS;
+  course.assigned = places.map(({ topic, partition }) => topicPartition(deps.names.known(topic), partition));
+  const assigned = new Set(course.assigned.map(({ id }) => id));
+  const gone = [...holding.readers()].filter(({ partition }) => !assigned.has(partition.id));
+  holding.lose(new Set(gone.map(({ partition }) => partition.partition)));
+  for (const reader of holding.readers()) {
+    // Fetching starts again at the commits. A new session lets it: what comes again is passed over, and something has
+    // to be fetched before it can commit.
+    if (session.hasFetched()) session.seek(placeOf(course, reader.partition), reader.position());
+    showPaused(course, reader);
+  }
+  for (const partition of course.assigned) {
+    if (holding.of(partition.id) === undefined) session.pause(placeOf(course, partition));
+  }
+  course.confirming = confirm(course, session);
+}
+
+/** Reads where the group is, and begins with what is new. */
+async function confirm(course: Course, session: Session): Promise<void> {
+  const { deps, holding, epoch } = course;
+  const ranges = await readRanges(course);
+  if (ranges === null || course.epoch !== epoch) return;
+  const passed = [...holding.readers()].filter(
+    ({ partition, tracker }) => (ranges.get(partition.id)?.start ?? 0) > tracker.mark(),
+  );
+  holding.lose(new Set(passed.map(({ partition }) => partition.partition)));
+  for (const partition of course.assigned) {
+    const range = ranges.get(partition.id);
+    if (range === undefined || holding.of(partition.id) !== undefined) continue;
+    const place = placeOf(course, partition);
+    holding.gain(partition, range);
+    session.seek(place, range.start);
+    session.resume(place);
+  }
+  course.confirmed = true;
+  deps.logger?.info({ event: 'log.joined', group: deps.options.group, partitions: holding.numbers() });
+  course.settle(null);
+}
+
+/** Null when the share-out that asked is void. */
+async function readRanges(course: Course): Promise<Map<string, PartitionRange> | null> {
+  const { names, desk, options, logger } = course.deps;
+  const { epoch } = course;
+  const topics = options.topics.map((topic) => names.inCluster(topic));
+  for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+    try {
+      const ranges = await fetchRanges(desk, names.inCluster(options.group), topics);
+      return new Map(
+        ranges.map((range) => [topicPartition(names.known(range.topic), range.partition).id, range]),
+      );
+    } catch (error) {
+      logger?.debug({ event: 'log.offsets_unknown', group: options.group, err: error });
+      await sleep(wait);
+      if (course.epoch !== epoch || course.stopping) return null;
+    }
+  }
+}
+
+async function stop(course: Course, consumer: KafkaConsumer): Promise<void> {
+  const { holding, committer, deps } = course;
+  holding.pause();
+  if (course.session !== null && course.confirming !== null) {
+    await within(LAST_COMMIT_MS, course.confirming).catch(() => undefined);
+  }
+  committer.stop();
+  // Nothing can be committed any more once leaving has begun.
+  const last = committer.flush();
+  course.stopping = true;
+  holding.stop();
+  await within(LAST_COMMIT_MS, last).catch(() => undefined);
+  const { session } = course;
+  course.session = null;
+  course.epoch += 1;
+  await session?.leave();
+  course.settle(new LogUnavailableError('the consumer was stopped'));
+  deps.onStopped(consumer);
+}
+
+function showPaused({ session, deps }: Course, { partition, paused }: Reader): void {
+  const place = { topic: deps.names.inCluster(partition.topic), partition: partition.partition };
+  if (paused) session?.pause(place);
+  else session?.resume(place);
+}
+
+function placeOf({ deps }: Course, { topic, partition }: TopicPartition): Place {
+  return { topic: deps.names.inCluster(topic), partition };
+}

@@ -1,0 +1,157 @@
+import type { Clock } from '@milena/runtime';
+import type { KafkaMessage } from 'kafkajs';
+import { createBudget } from '../budget.ts';
+import { createDueWindow } from '../due-window.ts';
+import { takeTurn, type Hand, type HeldRecord } from '../hand-out.ts';
+import type { ConsumeOptions } from '../message-log.ts';
+import { createTurns } from '../turns.ts';
+import type { KafkaLogLimits } from './options.ts';
+import { createReader, type Reader, type TopicPartition } from './reader.ts';
+
+interface HoldingDeps {
+  clock: Clock;
+  limits: KafkaLogLimits;
+  options: ConsumeOptions;
+  /** More of this reader's records may be committed. */
+  onMark: (reader: Reader) => void;
+  /** `reader.paused` has changed. */
+  onPaused: (reader: Reader) => void;
+}
+
+/** What a consumer has of its topic-partitions. It outlives sessions: what is in flight stays so over a reconnect. */
+export interface Holding {
+  readers(): IterableIterator<Reader>;
+  of(id: string): Reader | undefined;
+  gain(partition: TopicPartition, range: { start: number; end: number }): void;
+  /** Forgets all topic-partitions with these numbers and tells the consumer's user. */
+  lose(numbers: ReadonlySet<number>): void;
+  /** The partition numbers that are held. */
+  numbers(): number[];
+  feed(id: string, messages: readonly KafkaMessage[]): void;
+  /** Hands out nothing more. */
+  pause(): void;
+  /** Forgets everything; acks no longer count. */
+  stop(): void;
+}
+
+export function createHolding(deps: HoldingDeps): Holding {
+  const { limits, options } = deps;
+  const readers = new Map<string, Reader>();
+  const turns = createTurns<Reader>((reader) => takeTurn(reader, hand));
+  const hand = createHand(deps, {
+    onDue: (ids) => {
+      for (const id of ids) queue(id);
+    },
+    onRoom: () => {
+      turns.unblock();
+    },
+  });
+  const flow = createFlow(limits, deps.onPaused);
+  const queue = (id: string): void => {
+    const reader = readers.get(id);
+    if (reader !== undefined) turns.queue(reader);
+  };
+  const drop = (reader: Reader): void => {
+    const { id } = reader.partition;
+    reader.active = false;
+    readers.delete(id);
+    hand.window.drop(id);
+    flow.dropped(reader);
+    hand.budget.give(reader.unackedRecords, reader.unackedBytes);
+  };
+
+  return {
+    readers: () => readers.values(),
+    of: (id) => readers.get(id),
+    gain: (partition, range) => {
+      const reader = createReader({
+        ...range,
+        partition,
+        onAhead: (bytes) => {
+          flow.ahead(reader, bytes);
+        },
+      });
+      readers.set(partition.id, reader);
+    },
+    lose: (numbers) => {
+      const lost = [...readers.values()].filter(({ partition }) => numbers.has(partition.partition));
+      if (lost.length === 0) return;
+      lost.forEach(drop);
+      options.onRevoked?.([...numbers]);
+    },
+    numbers: () => [...new Set([...readers.values()].map(({ partition }) => partition.partition))],
+    feed: (id, messages) => {
+      readers.get(id)?.feed(messages);
+      queue(id);
+    },
+    pause: () => {
+      hand.paused = true;
+    },
+    stop: () => {
+      hand.paused = true;
+      [...readers.values()].forEach(drop);
+      hand.window.stop();
+    },
+  };
+}
+
+function createHand(
+  { clock, limits, options, onMark }: HoldingDeps,
+  on: { onDue(ids: readonly string[]): void; onRoom(): void },
+): Hand<Reader> {
+  return {
+    clock,
+    paused: false,
+    budget: createBudget(options.maxUnackedRecords ?? Infinity, options.maxUnackedBytes ?? Infinity, () => {
+      on.onRoom();
+    }),
+    window: createDueWindow<HeldRecord>({
+      clock,
+      maxRecords: limits.heldRecordsPerPartition,
+      maxBytes: limits.heldBytesPerPartition,
+      onDue: (ids) => {
+        on.onDue(ids);
+      },
+    }),
+    onRecord: (record) => {
+      options.onRecord(record);
+    },
+    onMark,
+    // It reads from memory only.
+    onReadFailed: () => undefined,
+  };
+}
+
+/**
+ * Which topic-partitions are fetched. The marks are above one fetch, so that the next is under way while one is handed
+ * out: a fetch loop with nothing to fetch sleeps for its longest wait.
+ */
+function createFlow(
+  limits: KafkaLogLimits,
+  onPaused: (reader: Reader) => void,
+): {
+  /** So much more is read ahead now (or less). */
+  ahead(reader: Reader, bytes: number): void;
+  dropped(reader: Reader): void;
+} {
+  const enough = limits.fetchBytesPerPartition;
+  let all = 0;
+  const set = (reader: Reader, paused: boolean): void => {
+    reader.paused = paused;
+    onPaused(reader);
+  };
+  return {
+    ahead: (reader, bytes) => {
+      all += bytes;
+      const ahead = reader.aheadBytes();
+      const crowded = all > limits.readAheadBytes;
+      if (!reader.paused) {
+        if (bytes > 0 && (ahead > enough || crowded)) set(reader, true);
+      } else if (ahead === 0 || (ahead < enough / 2 && !crowded)) set(reader, false);
+    },
+    dropped: (reader) => {
+      all -= reader.aheadBytes();
+      if (reader.paused) set(reader, false);
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** Names of topics and groups: here as the log's users know them, in the cluster with a prefix perhaps. */
+export interface Names {
+  inCluster(name: string): string;
+  /** The user's name of what the cluster calls so. */
+  known(name: string): string;
+}
+
+export function createNames(prefix = ''): Names {
+  return {
+    inCluster: (name) => prefix + name,
+    known: (name) => name.slice(prefix.length),
+  };
+}

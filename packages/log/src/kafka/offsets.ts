@@ -1,0 +1,39 @@
+import type { AdminDesk } from './clients.ts';
+
+/** What lies in a topic-partition, and how far a group has come. */
+export interface PartitionRange {
+  topic: string;
+  partition: number;
+  /** First offset that is kept. */
+  first: number;
+  /** Offset that the next record gets. */
+  end: number;
+  /** Where the group goes on: its commit, or the first record that is kept. */
+  start: number;
+}
+
+/** @param topics as they are named in the cluster, like `group` */
+export async function fetchRanges(
+  desk: AdminDesk,
+  group: string,
+  topics: readonly string[],
+): Promise<PartitionRange[]> {
+  const [committed, ...bounds] = await Promise.all([
+    desk.ask((admin) => admin.fetchOffsets({ groupId: group, topics: [...topics] })),
+    ...topics.map((topic) => desk.ask((admin) => admin.fetchTopicOffsets(topic))),
+  ]);
+  return topics.flatMap((topic, index) => {
+    const commits = new Map(
+      committed
+        .find((one) => one.topic === topic)
+        ?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
+    );
+    return (bounds[index] ?? []).map(({ partition, low, high }) => {
+      const first = Number(low);
+      const end = Number(high);
+      // -1 without a commit. One from beyond the end is about an earlier topic of that name.
+      const commit = commits.get(partition) ?? -1;
+      return { topic, partition, first, end, start: commit < first || commit > end ? first : commit };
+    });
+  });
+}

@@ -1,0 +1,198 @@
+import type { Consumer, EachBatchPayload, KafkaMessage, OffsetsByTopicPartition } from 'kafkajs';
+import { createAssigner } from './assigner.ts';
+import { within, type Clients, type KafkaClient } from './clients.ts';
+import type { KafkaLogLimits } from './options.ts';
+
+/** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
+const REBALANCE_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** A fetch loop that has shown no sign of life for this long will not: kafkajs waits for ever in some places. */
+const SILENCE_MS = 60_000;
+const SILENCE_CHECK_MS = 5_000;
+const LEAVE_TIMEOUT_MS = 5_000;
+/** Tries of the client after which the session ends; a new one is started then. */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 };
+/** One fetch from one broker; what one partition may add to it is in the limits. */
+const FETCH_BYTES = 4 * 1024 * 1024;
+
+/** A topic-partition as it is named in the cluster. */
+export interface Place {
+  topic: string;
+  partition: number;
+}
+
+/** What happens in a session. None of it may throw. */
+export interface SessionEvents {
+  /** The group has been shared out anew; these are ours now. Fetching has not begun. */
+  joined(assigned: readonly Place[]): void;
+  /** The group is being shared out anew: the last moment for commits of the old share-out. */
+  rebalancing(): void;
+  fetched(place: Place, messages: readonly KafkaMessage[]): void;
+  /** It broke down, even before `start` resolved perhaps; nothing more happens in it. */
+  ended(reason: unknown): void;
+}
+
+/** One membership in the group: one kafkajs consumer, from joining to leaving or to its breakdown. */
+export interface Session {
+  /** Connects and joins. Rejects when it can't. */
+  start(): Promise<void>;
+  /** Something was fetched: `commit` works. */
+  hasFetched(): boolean;
+  /** Goes on from this offset. */
+  seek(place: Place, offset: number): void;
+  /** Stops fetching, or goes on with it. */
+  pause(place: Place): void;
+  resume(place: Place): void;
+  /**
+   * Commits in the name of the present share-out: refused by the broker as soon as there is another. Null before
+   * anything was fetched.
+   */
+  commit(offsets: OffsetsByTopicPartition): Promise<void> | null;
+  /** Leaves the group, so that others take over at once. Never rejects. */
+  leave(): Promise<void>;
+  /** Ends it without a goodbye. */
+  kill(): void;
+}
+
+interface SessionDeps {
+  clients: Clients;
+  limits: KafkaLogLimits;
+  group: string;
+  topics: readonly string[];
+  /** The partition numbers that we have. */
+  owned: () => readonly number[];
+  events: SessionEvents;
+}
+
+type CommitVia = EachBatchPayload['commitOffsetsIfNecessary'];
+
+/** What a session knows of itself. */
+interface Course {
+  over: boolean;
+  aliveAt: number;
+  commitVia: CommitVia | null;
+}
+
+export function createSession(deps: SessionDeps): Session {
+  const { events } = deps;
+  const client = deps.clients.create(REQUEST_TIMEOUT_MS);
+  const consumer = createConsumerOf(client, deps);
+  const course: Course = { over: false, aliveAt: performance.now(), commitVia: null };
+  const kill = (): void => {
+    course.over = true;
+    clearInterval(silence);
+    client.kill();
+  };
+  const end = (reason: unknown): void => {
+    if (course.over) return;
+    kill();
+    events.ended(reason);
+  };
+  const silence = setInterval(() => {
+    if (performance.now() - course.aliveAt > SILENCE_MS) end(new Error(`silent for ${SILENCE_MS} ms`));
+  }, SILENCE_CHECK_MS).unref();
+  listen(consumer, course, events, end);
+
+  // Must return at once and must not throw: one handler that waits holds up every partition, one that throws a
+  // TypeError ends the consumer for good.
+  const eachBatch = (payload: EachBatchPayload): Promise<void> => {
+    const { batch } = payload;
+    // The consumer's own commitOffsets tries again after a rebalance, when the partition may be another's; and does
+    // nothing once it is being stopped. This one takes the share-out it is called in, and tries once.
+    course.commitVia = (offsets) => payload.commitOffsetsIfNecessary(offsets);
+    if (!course.over && !payload.isStale()) events.fetched(batch, batch.messages);
+    return Promise.resolve();
+  };
+
+  return {
+    start: async () => {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...deps.topics], fromBeginning: true });
+      await consumer.run({ autoCommit: false, eachBatch });
+    },
+    hasFetched: () => course.commitVia !== null,
+    ...steering(consumer),
+    commit: (offsets) => course.commitVia?.(offsets) ?? null,
+    leave: async () => {
+      course.over = true;
+      await within(LEAVE_TIMEOUT_MS, consumer.disconnect()).catch(() => undefined);
+      kill();
+    },
+    kill,
+  };
+}
+
+/** Before it has joined and while it breaks down a consumer throws at these; what they say is said again at each join. */
+function steering(consumer: Consumer): Pick<Session, 'seek' | 'pause' | 'resume'> {
+  const attempt = (steer: () => void): void => {
+    try {
+      steer();
+    } catch {
+      // As said.
+    }
+  };
+  return {
+    seek: ({ topic, partition }, offset) => {
+      attempt(() => {
+        consumer.seek({ topic, partition, offset: String(offset) });
+      });
+    },
+    pause: ({ topic, partition }) => {
+      attempt(() => {
+        consumer.pause([{ topic, partitions: [partition] }]);
+      });
+    },
+    resume: ({ topic, partition }) => {
+      attempt(() => {
+        consumer.resume([{ topic, partitions: [partition] }]);
+      });
+    },
+  };
+}
+
+function createConsumerOf({ kafka }: KafkaClient, { group, owned, limits }: SessionDeps): Consumer {
+  return kafka.consumer({
+    groupId: group,
+    partitionAssigners: [createAssigner(owned)],
+    sessionTimeout: limits.sessionTimeoutMs,
+    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    heartbeatInterval: limits.heartbeatIntervalMs,
+    maxBytesPerPartition: limits.fetchBytesPerPartition,
+    maxBytes: FETCH_BYTES,
+    maxWaitTimeInMs: limits.fetchWaitMs,
+    allowAutoTopicCreation: false,
+    // A restart by kafkajs would go on under our feet; we start a new session.
+    retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
+  });
+}
+
+function listen(
+  consumer: Consumer,
+  course: Course,
+  events: SessionEvents,
+  end: (reason: unknown) => void,
+): void {
+  const alive = (): void => {
+    course.aliveAt = performance.now();
+  };
+  const { FETCH_START, HEARTBEAT, GROUP_JOIN, REBALANCING, CRASH } = consumer.events;
+  consumer.on(FETCH_START, alive);
+  consumer.on(HEARTBEAT, alive);
+  consumer.on(GROUP_JOIN, ({ payload }) => {
+    alive();
+    if (!course.over) events.joined(placesOf(payload.memberAssignment));
+  });
+  consumer.on(REBALANCING, () => {
+    alive();
+    if (!course.over) events.rebalancing();
+  });
+  consumer.on(CRASH, ({ payload }) => {
+    end(payload.error);
+  });
+}
+
+function placesOf(assignment: Readonly<Record<string, number[]>>): Place[] {
+  return Object.entries(assignment).flatMap(([topic, partitions]) =>
+    partitions.map((partition) => ({ topic, partition })),
+  );
+}

@@ -1,0 +1,4 @@
+import { messageLogConformance } from './conformance.ts';
+import { kafkaHooks } from './kafka-hooks.ts';
+
+messageLogConformance('Kafka', kafkaHooks);
