@@ -52,12 +52,14 @@ test('what is shown of the environment masks secrets and leaves out strangers', 
   });
 });
 
-test('the table of settings is Markdown with one row each, pipes escaped', () => {
-  expect(settingsTable(settings).split('\n')).toEqual([
-    '| Variable | Default | Meaning |',
-    '| --- | --- | --- |',
-    '| `PORT` | `8080` | Port to listen on \\| or 0. |',
-    '| `STORE_URL` | required | Where the store is. |',
-    '| `API_KEY` | unset | The key. |',
+test('the table of settings is Markdown with one row each, pipes escaped, who reads it and with which default', () => {
+  const { PORT, STORE_URL } = settings;
+  const readers = { api: { ...settings, PORT: { ...PORT, fallback: '8081' } }, worker: { PORT, STORE_URL } };
+  expect(settingsTable(settings, readers).split('\n')).toEqual([
+    '| Variable | Default | Read by | Meaning |',
+    '| --- | --- | --- | --- |',
+    '| `PORT` | `8080`; api: `8081` | all | Port to listen on \\| or 0. |',
+    '| `STORE_URL` | required | all | Where the store is. |',
+    '| `API_KEY` | unset | api | The key. |',
   ]);
 });

@@ -113,7 +113,7 @@ test('every fallback is a value that its own setting takes', () => {
 });
 
 test('every setting has its row in the documentation', () => {
-  const table = settingsTable(SETTINGS);
+  const table = settingsTable(SETTINGS, { everyone: SETTINGS });
   for (const [name, { doc }] of Object.entries(SETTINGS)) {
     expect(table).toContain(`| \`${name}\` |`);
     expect(doc).toMatch(/^[A-Z0-9].*\.$/);

@@ -1,4 +1,4 @@
 export * from './engines.ts';
 export * from './process-plan.ts';
-export * from './settings.ts';
+export type { ClickHouseConfig, PostgresConfig } from './settings.ts';
 export * from './when-available.ts';

@@ -1,5 +1,5 @@
 import { SETTINGS } from '@milena/settings';
-import { DIRECTORY_SETTINGS, KAFKA_SETTINGS, PROCESS_SETTINGS } from '@milena/standalone';
+import { DIRECTORY_SETTINGS, KAFKA_SETTINGS, PROCESS_SETTINGS } from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
 export const DELIVERY_SETTINGS = {

@@ -1,5 +1,10 @@
 import { SETTINGS } from '@milena/settings';
-import { API_SETTINGS, DIRECTORY_SETTINGS, KAFKA_SETTINGS, PROCESS_SETTINGS } from '@milena/standalone';
+import {
+  API_SETTINGS,
+  DIRECTORY_SETTINGS,
+  KAFKA_SETTINGS,
+  PROCESS_SETTINGS,
+} from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
 export const INGEST_SETTINGS = {

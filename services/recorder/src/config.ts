@@ -1,4 +1,9 @@
-import { CLICKHOUSE_SETTINGS, KAFKA_SETTINGS, POSTGRES_SETTINGS, PROCESS_SETTINGS } from '@milena/standalone';
+import {
+  CLICKHOUSE_SETTINGS,
+  KAFKA_SETTINGS,
+  POSTGRES_SETTINGS,
+  PROCESS_SETTINGS,
+} from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
 export const RECORDER_SETTINGS = {

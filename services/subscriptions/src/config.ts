@@ -6,7 +6,7 @@ import {
   KAFKA_SETTINGS,
   POSTGRES_SETTINGS,
   PROCESS_SETTINGS,
-} from '@milena/standalone';
+} from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
 export const SUBSCRIPTIONS_SETTINGS = {
