@@ -8,7 +8,12 @@ import type { Hooks, OpenedLog, OpenOptions } from './conformance.ts';
 export const BROKERS = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:19092').split(',');
 
 /** Quick to notice who comes and goes; a session can't be shorter than brokers allow by default. */
-const QUICK = { heartbeatIntervalMs: 50, fetchWaitMs: 50, commitIntervalMs: 50, sessionTimeoutMs: 6_000 };
+export const QUICK = {
+  heartbeatIntervalMs: 50,
+  fetchWaitMs: 50,
+  commitIntervalMs: 50,
+  sessionTimeoutMs: 6_000,
+};
 
 /** A fetch that was paused is under way again, and answered, within this time. */
 const FETCHED_MS = 120;
@@ -38,6 +43,7 @@ async function openKafka(
 ): Promise<OpenedLog> {
   const opened = await openKafkaLog({ ...kafkaOptions(options, prefix), clock });
   const { log } = opened;
+  let gone = false;
   return {
     log,
     clock,
@@ -46,15 +52,17 @@ async function openKafka(
       await new Promise((resolve) => setTimeout(resolve, FETCHED_MS));
     },
     restart: async () => {
+      gone = true;
       await log.close();
       return openKafka(options, prefix, clock);
     },
     crash: () => {
+      gone = true;
       opened.kill();
       return openKafka(options, prefix, clock);
     },
     dispose: async () => {
-      await removeTopics(opened, options).catch(() => undefined);
+      if (!gone) await removeTopics(opened, options).catch(() => undefined);
       await log.close();
     },
   };

@@ -20,13 +20,14 @@ export interface KafkaClient {
 
 export interface Clients {
   create(requestTimeoutMs: number): KafkaClient;
-  /** Cuts the connections of every client made here. */
+  /** Cuts the connections of every client made here, and of those still to be made. */
   killAll(): void;
 }
 
 export function createClients(options: KafkaLogOptions): Clients {
   const { ssl, sasl, clientId = 'milena' } = options;
   const alive = new Set<KafkaClient>();
+  let dead = false;
   const create = (requestTimeoutMs: number): KafkaClient => {
     const sockets = createSockets();
     const config: KafkaConfig = {
@@ -49,11 +50,13 @@ export function createClients(options: KafkaLogOptions): Clients {
       },
     };
     alive.add(client);
+    if (dead) client.kill();
     return client;
   };
   return {
     create,
     killAll: () => {
+      dead = true;
       for (const client of alive) client.kill();
     },
   };

@@ -29,6 +29,8 @@ interface ConsumerDeps {
 export interface KafkaConsumer extends LogConsumer {
   /** Resolves when it has its share of the group for the first time. */
   readonly ready: Promise<void>;
+  /** Ends its session without a goodbye, as a breakdown would. */
+  interrupt(): void;
 }
 
 /** The parts of a consumer, and where it is. */
@@ -91,6 +93,10 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
       holding.pause();
     },
     stop: () => (stopping ??= stop(course, consumer)),
+    interrupt: () => {
+      course.session?.kill();
+      ended(course, new Error('interrupted'));
+    },
   };
   startSession(course);
   return consumer;

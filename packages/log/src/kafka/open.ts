@@ -20,6 +20,8 @@ export interface OpenedKafkaLog {
   log: MessageLog;
   desk: AdminDesk;
   names: Names;
+  /** Ends the membership of every consumer without a goodbye, as a breakdown would. */
+  interrupt(): void;
   /** Cuts every connection, as the death of the process would. */
   kill(): void;
 }
@@ -34,14 +36,17 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<OpenedKafk
     clients.killAll();
     throw error;
   }
-  return {
-    log: assemble(options, clients, desk, names),
-    desk,
-    names,
-    kill: () => {
-      clients.killAll();
-    },
+  const consumers = new Set<KafkaConsumer>();
+  const log = assemble(options, { clients, desk, names, consumers });
+  const interrupt = (): void => {
+    for (const consumer of consumers) consumer.interrupt();
   };
+  const kill = (): void => {
+    clients.killAll();
+    // Without connections nobody hears of it.
+    void log.close();
+  };
+  return { log, desk, names, interrupt, kill };
 }
 
 async function prepare(options: KafkaLogOptions, desk: AdminDesk, names: Names): Promise<void> {
@@ -64,12 +69,18 @@ async function prepare(options: KafkaLogOptions, desk: AdminDesk, names: Names):
   }
 }
 
-function assemble(options: KafkaLogOptions, clients: Clients, desk: AdminDesk, names: Names): MessageLog {
+interface Parts {
+  clients: Clients;
+  desk: AdminDesk;
+  names: Names;
+  consumers: Set<KafkaConsumer>;
+}
+
+function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }: Parts): MessageLog {
   const { clock, logger, partitions } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const known = new Set(options.topics.map(({ name }) => name));
   const sender = createSender({ clients, limits, logger });
-  const consumers = new Set<KafkaConsumer>();
   let closing: Promise<void> | null = null;
 
   const check = (topic: string): string => {

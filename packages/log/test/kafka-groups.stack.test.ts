@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createTestClock } from '@milena/runtime';
+import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
+import { bundled } from './child.ts';
+import { collect, OPTIONS, PARTITIONS, record, TOPIC, until } from './conformance/harness.ts';
+import { BROKERS, kafkaOptions, newPrefix, removeTopics } from './kafka-hooks.ts';
+
+const opened: OpenedKafkaLog[] = [];
+const children: ChildProcess[] = [];
+
+/** Each log is a process of its own as far as Kafka can tell. */
+async function open(prefix: string, limits: object = {}): Promise<OpenedKafkaLog> {
+  const options = kafkaOptions(OPTIONS, prefix);
+  const log = await openKafkaLog({
+    ...options,
+    limits: { ...options.limits, ...limits },
+    clock: createTestClock(),
+  });
+  opened.push(log);
+  return log;
+}
+
+const inEveryPartition = (value: string) =>
+  Array.from({ length: PARTITIONS }, (_, partition) => record(partition, value));
+
+async function commits({ desk, names }: OpenedKafkaLog): Promise<number[]> {
+  const topics = [names.inCluster(TOPIC)];
+  const found = await desk.ask((admin) => admin.fetchOffsets({ groupId: names.inCluster('g'), topics }));
+  const of = new Map(found[0]!.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  return Array.from({ length: PARTITIONS }, (_, partition) => of.get(partition) ?? -1);
+}
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  const all = opened.splice(0);
+  if (all[0] !== undefined) await removeTopics(all[0], OPTIONS).catch(() => undefined);
+  await Promise.all(all.map(({ log }) => log.close()));
+});
+
+describe('groups on Kafka', () => {
+  it('what stays here over a rebalance is not handed out again, and what was in flight can be acked', async () => {
+    const prefix = newPrefix();
+    const [one, two] = [await open(prefix), await open(prefix)];
+    const a = await collect(one.log);
+    await one.log.append([...inEveryPartition('0'), ...inEveryPartition('1')]);
+    await a.count(2 * PARTITIONS);
+
+    const b = await collect(two.log);
+    await b.count(PARTITIONS);
+    expect(a.revoked).toHaveLength(PARTITIONS / 2);
+    await one.log.append(inEveryPartition('2'));
+    await until('all came', () => a.got.length + b.got.length >= 4 * PARTITIONS);
+    const kept = a.got.filter(({ partition }) => !a.revoked.includes(partition));
+    const seen = kept.map(({ partition, offset }) => `${partition}/${offset}`);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toHaveLength((3 * PARTITIONS) / 2);
+
+    a.ackAll();
+    b.ackAll();
+    await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
+  });
+
+  it('a committed mark never moves back, however members come and go', async () => {
+    const prefix = newPrefix();
+    const logs = await Promise.all([open(prefix), open(prefix), open(prefix)]);
+    const [watch] = logs;
+    const acked = new Set<string>();
+    const join = async (n: number) =>
+      logs[n % logs.length]!.log.consume({
+        group: 'g',
+        topics: [TOPIC],
+        onRecord: (consumed) => {
+          // Late, so that many acks come after the partition has moved.
+          setTimeout(() => {
+            acked.add(`${consumed.partition}:${consumed.value.toString()}`);
+            consumed.ack();
+          }, 40 * Math.random());
+        },
+      });
+    const history = [await commits(watch)];
+    const members = [await join(0)];
+    for (let round = 0; round < 12; round += 1) {
+      const values = Array.from({ length: 50 }, (_, n) => inEveryPartition(`${round}-${n}`)).flat();
+      const appended = watch.log.append(values);
+      if (round % 3 === 2) await members.shift()!.stop();
+      else members.push(await join(round));
+      history.push(await commits(watch));
+      await appended;
+    }
+    await until('all was acked', () => acked.size === 12 * 50 * PARTITIONS);
+    await until('all is committed', async () => {
+      history.push(await commits(watch));
+      return (await watch.log.lag('g', [TOPIC]))[0]!.records === 0;
+    });
+    for (const [at, marks] of history.entries()) {
+      const before = history[at - 1] ?? marks;
+      expect(marks.every((mark, partition) => mark >= before[partition]!)).toBe(true);
+    }
+  });
+
+  it('after a graceful stop the others have taken over within two seconds, by default', async () => {
+    const prefix = newPrefix();
+    // The defaults, which are those of production.
+    const limits = { heartbeatIntervalMs: 400, fetchWaitMs: 100, sessionTimeoutMs: 10_000 };
+    const [one, two] = [await open(prefix, limits), await open(prefix, limits)];
+    const a = await collect(one.log);
+    const b = await collect(two.log);
+    await one.log.append(inEveryPartition('open'));
+    await until('all came', () => a.got.length + b.got.length >= PARTITIONS);
+    const startedAt = performance.now();
+    await a.consumer.stop();
+    await b.count(PARTITIONS);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it('a consumer that breaks down comes back, hands out nothing twice, and commits what was acked meanwhile', async () => {
+    const one = await open(newPrefix());
+    const a = await collect(one.log);
+    await one.log.append([...inEveryPartition('0'), ...inEveryPartition('1')]);
+    await a.count(2 * PARTITIONS);
+    one.interrupt();
+    a.ackAll();
+    await one.log.append(inEveryPartition('2'));
+    await a.count(3 * PARTITIONS);
+    expect(a.revoked).toEqual([]);
+    await until(
+      'the acks are committed',
+      async () => (await one.log.lag('g', [TOPIC]))[0]!.records === PARTITIONS,
+    );
+    expect(a.values().filter((value) => value !== '2')).toHaveLength(2 * PARTITIONS);
+    expect(a.got).toHaveLength(3 * PARTITIONS);
+  });
+
+  it('a member that was frozen for longer than its session gives up what the others went on with', async () => {
+    const prefix = newPrefix();
+    const one = await open(prefix);
+    const frozen = spawn(process.execPath, ['-', BROKERS.join(','), prefix, String(PARTITIONS)], {
+      cwd: __dirname,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    children.push(frozen);
+    let output = '';
+    frozen.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    frozen.stdin.end(await bundled('consume-nothing-acked.ts'));
+    await one.log.append(inEveryPartition('first'));
+    await until('it had all', () => output.split('got first').length === PARTITIONS + 1);
+
+    frozen.kill('SIGSTOP');
+    // Waits until the frozen one's session is over.
+    const b = await collect(one.log, { ack: true });
+    await b.count(PARTITIONS);
+    await one.log.append(inEveryPartition('second'));
+    await b.count(2 * PARTITIONS);
+    await b.consumer.stop();
+    frozen.kill('SIGCONT');
+    await until('it knows', () => output.includes('revoked'));
+    await one.log.append(inEveryPartition('third'));
+    await until('it goes on', () => output.split('got third').length === PARTITIONS + 1);
+    expect(output.split('got first')).toHaveLength(PARTITIONS + 1);
+    expect(output).not.toContain('got second');
+    expect(await commits(one)).toEqual([2, 2, 2, 2]);
+  });
+});
