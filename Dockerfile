@@ -34,6 +34,7 @@ RUN --mount=type=cache,target=/root/.npm \
  && if [ -d packages/log ]; then npm pkg delete dependencies.lmdb --workspace=@milena/log; fi \
  && npm prune --omit=dev --ignore-scripts --offline \
  && rm -rf node_modules/@milena node_modules/.bin \
+ && find node_modules -type d -empty -delete \
  && mkdir -p "/needed/services/$SERVICE" && mv node_modules /needed/ \
  && find */"$SERVICE" -maxdepth 1 -name node_modules -exec mv {} "/needed/services/$SERVICE/" ';'
 
