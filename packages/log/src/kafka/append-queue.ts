@@ -45,7 +45,7 @@ export interface Request {
 }
 
 /** Appends that are not acked yet, first come first served. */
-export interface AppendQueue {
+interface AppendQueue {
   /** @throws LogUnavailableError when too much is waiting already */
   add(records: readonly Outgoing[], deadline: number): Promise<void>;
   empty(): boolean;

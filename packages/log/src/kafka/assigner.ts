@@ -1,4 +1,10 @@
-import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
+import {
+  AssignerProtocol,
+  type Cluster,
+  type GroupMember as EncodedMember,
+  type GroupMemberAssignment,
+  type PartitionAssigner,
+} from 'kafkajs';
 import { assignPartitions } from '../assignment.ts';
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
@@ -44,40 +50,42 @@ export function shareOut(
   );
 }
 
-/** @param owned the partition numbers that this member has now */
-export function createAssigner(owned: () => readonly number[]): PartitionAssigner {
-  return ({ cluster }) => ({
-    name: NAME,
-    version: VERSION,
-    protocol: ({ topics }) => ({
+/**
+ * @param owned the partition numbers that this member has now
+ * @param onCluster is given kafkajs's view of the cluster when a consumer is made
+ */
+export function createAssigner(
+  owned: () => readonly number[],
+  onCluster: (cluster: Cluster) => void,
+): PartitionAssigner {
+  return ({ cluster }) => {
+    onCluster(cluster);
+    return {
       name: NAME,
-      metadata: MemberMetadata.encode({ version: VERSION, topics, userData: encodeOwned(owned()) }),
-    }),
-    assign: ({ members, topics }) => {
-      const counts = topics.map((topic) => cluster.findTopicPartitionMetadata(topic).length);
-      const shares = shareOut(
-        members.map(({ memberId, memberMetadata }) => {
-          const metadata = MemberMetadata.decode(memberMetadata);
-          return {
-            id: memberId,
-            topics: metadata?.topics ?? [],
-            owned: metadata === null ? [] : decodeOwned(metadata.userData),
-          };
-        }),
-        Math.max(0, ...counts),
-      );
-      return Promise.resolve(
-        [...shares].map(([memberId, assignment]) => ({
-          memberId,
-          memberAssignment: MemberAssignment.encode({
-            version: VERSION,
-            assignment,
-            userData: Buffer.alloc(0),
-          }),
-        })),
-      );
-    },
-  });
+      version: VERSION,
+      protocol: ({ topics }) => ({
+        name: NAME,
+        metadata: MemberMetadata.encode({ version: VERSION, topics, userData: encodeOwned(owned()) }),
+      }),
+      assign: ({ members, topics }) => {
+        const counts = topics.map((topic) => cluster.findTopicPartitionMetadata(topic).length);
+        return Promise.resolve(encodeShares(shareOut(members.map(decodeMember), Math.max(0, ...counts))));
+      },
+    };
+  };
+}
+
+function decodeMember({ memberId, memberMetadata }: EncodedMember): GroupMember {
+  const metadata = MemberMetadata.decode(memberMetadata);
+  const owned = metadata === null ? [] : decodeOwned(metadata.userData);
+  return { id: memberId, topics: metadata?.topics ?? [], owned };
+}
+
+function encodeShares(shares: ReturnType<typeof shareOut>): GroupMemberAssignment[] {
+  return [...shares].map(([memberId, assignment]) => ({
+    memberId,
+    memberAssignment: MemberAssignment.encode({ version: VERSION, assignment, userData: Buffer.alloc(0) }),
+  }));
 }
 
 function encodeOwned(numbers: readonly number[]): Buffer {

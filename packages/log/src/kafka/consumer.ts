@@ -11,7 +11,7 @@ import { topicPartition, type Reader, type TopicPartition } from './reader.ts';
 import { createSession, type Place, type Session } from './session.ts';
 
 const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 5_000;
+const LONGEST_RETRY_MS = 2_000;
 /** What a stop waits for the last commit. */
 const LAST_COMMIT_MS = 2_000;
 
@@ -39,6 +39,8 @@ interface Course {
   readonly holding: Holding;
   readonly committer: Committer;
   session: Session | null;
+  /** Our latest name in the group. */
+  memberId: string | null;
   /** Grows with every share-out; what belongs to an earlier one is void. */
   epoch: number;
   assigned: readonly TopicPartition[];
@@ -83,7 +85,7 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
     commit: (offsets) => (course.confirmed ? (course.session?.commit(offsets) ?? null) : null),
   });
   const course: Course = {
-    ...{ deps, holding, committer, settle, session: null, epoch: 0, assigned: [] },
+    ...{ deps, holding, committer, settle, session: null, memberId: null, epoch: 0, assigned: [] },
     ...{ confirmed: false, confirming: null, stopping: false, retryInMs: FIRST_RETRY_MS },
   };
   let stopping: Promise<void> | null = null;
@@ -111,9 +113,12 @@ function startSession(course: Course): void {
     group: names.inCluster(options.group),
     topics: options.topics.map((topic) => names.inCluster(topic)),
     owned: () => holding.numbers(),
+    former: course.memberId,
     events: {
-      joined: (places) => {
-        if (mine()) joined(course, session, places);
+      joined: (places, memberId) => {
+        if (!mine()) return;
+        course.memberId = memberId;
+        joined(course, session, places);
       },
       rebalancing: () => {
         if (mine()) void course.committer.flush();
@@ -142,7 +147,9 @@ function ended(course: Course, reason: unknown): void {
   course.confirmed = false;
   if (course.stopping) return;
   const { retryInMs } = course;
-  logger?.warn({ event: 'log.rejoining', group: options.group, reason: reasonOf(reason), in_ms: retryInMs });
+  // Once per outage: it may last for hours.
+  const level = retryInMs === FIRST_RETRY_MS ? 'warn' : 'debug';
+  logger?.[level]({ event: 'log.rejoining', group: options.group, reason: reasonOf(reason) });
   course.retryInMs = Math.min(retryInMs * 2, LONGEST_RETRY_MS);
   setTimeout(() => {
     if (!course.stopping) startSession(course);

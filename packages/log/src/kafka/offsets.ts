@@ -4,8 +4,6 @@ import type { AdminDesk } from './clients.ts';
 export interface PartitionRange {
   topic: string;
   partition: number;
-  /** First offset that is kept. */
-  first: number;
   /** Offset that the next record gets. */
   end: number;
   /** Where the group goes on: its commit, or the first record that is kept. */
@@ -33,7 +31,7 @@ export async function fetchRanges(
       const end = Number(high);
       // -1 without a commit. One from beyond the end is about an earlier topic of that name.
       const commit = commits.get(partition) ?? -1;
-      return { topic, partition, first, end, start: commit < first || commit > end ? first : commit };
+      return { topic, partition, end, start: commit < first || commit > end ? first : commit };
     });
   });
 }

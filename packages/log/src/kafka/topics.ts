@@ -8,7 +8,7 @@ const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
 /** From this replication factor on a record must be on two brokers before it is acked. */
 const REPLICAS_FOR_ISR_2 = 3;
 
-export interface TopicsWanted {
+interface TopicsWanted {
   topics: readonly TopicSpec[];
   partitions: number;
   replicationFactor: number;

@@ -76,7 +76,7 @@ export function consumingGuarantees(hooks: Hooks): void {
     expect(third.values()).toEqual(['new']);
   });
 
-  it.each(['in memory', 'from the disk'])(
+  it.each(['as they arrive', 'after a restart'])(
     'values, keys and headers come back byte for byte, %s',
     async (way) => {
       const opened = await open();
@@ -94,7 +94,7 @@ export function consumingGuarantees(hooks: Hooks): void {
         ключ: '\u0000\n"',
       };
       const sent = values.map((value) => ({ topic: TOPIC, key: 'ключ-1', value, headers }));
-      const early = way === 'in memory' ? await collect(log) : null;
+      const early = way === 'as they arrive' ? await collect(log) : null;
       await log.append(sent);
       if (early === null) log = (await opened.restart()).log;
       const { got, count } = early ?? (await collect(log));
