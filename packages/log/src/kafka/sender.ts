@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@milena/runtime';
 import { LogUnavailableError } from '../message-log.ts';
 import { createAppendQueue, type Outgoing, type Request } from './append-queue.ts';
-import { reasonOf, type Clients } from './clients.ts';
+import { reasonOf, within, type Clients } from './clients.ts';
 import type { KafkaLogLimits } from './options.ts';
 import { createProducer, TooLargeError, type Producer } from './producer.ts';
 
@@ -11,6 +11,9 @@ const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 500;
 /** A request gets this long at least, however long its records have waited for their turn. */
 const LEAST_TRY_MS = 1_000;
+
+/** What a close waits for appends under way; those who append with a long timeout must not hold up an end. */
+const CLOSE_LIMIT_MS = 5_000;
 
 /** A failure older than this says nothing of now; when nobody appends for it, nothing else would end it. */
 const TROUBLE_MS = 5_000;
@@ -21,7 +24,7 @@ export interface Sender {
   append(records: readonly Outgoing[]): Promise<void>;
   /** Why requests fail at present; null while they don't. */
   trouble(): string | null;
-  /** Refuses appends from now on, and waits for those under way. */
+  /** Refuses appends from now on, and waits for those under way, for five seconds at most. */
   close(): Promise<void>;
 }
 
@@ -67,8 +70,9 @@ export function createSender(deps: {
     trouble: () => courier.trouble(),
     close: async () => {
       closed = true;
-      await running;
+      if (running) await within(CLOSE_LIMIT_MS, running).catch(() => undefined);
       await courier.close();
+      await running;
     },
   };
 }
@@ -82,6 +86,14 @@ interface Courier {
 }
 
 function createCourier(clients: Clients, logger: Logger | undefined): Courier {
+  const closing = new AbortController();
+  const closed = new Promise<never>((_, reject) => {
+    closing.signal.addEventListener('abort', () => {
+      reject(new LogUnavailableError('the log is closed'));
+    });
+  });
+  // Nobody may be listening when it comes.
+  closed.catch(() => undefined);
   let producer: Producer | null = null;
   let trouble: { reason: string; at: number } | null = null;
 
@@ -109,7 +121,7 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
     for (;;) {
       try {
         producer ??= createProducer(clients);
-        rest = await producer.send(rest, deadline - performance.now());
+        rest = await Promise.race([producer.send(rest, deadline - performance.now()), closed]);
         if (rest.length === 0) {
           delivered();
           return null;
@@ -122,7 +134,7 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
         }
         if (producer?.isBroken(error) === true) giveUpProducer();
       }
-      if (performance.now() + retryInMs >= deadline) {
+      if (closing.signal.aborted || performance.now() + retryInMs >= deadline) {
         giveUpProducer();
         return new LogUnavailableError(trouble?.reason ?? 'Kafka did not take all records');
       }
@@ -135,6 +147,7 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
     deliver,
     trouble: () => (trouble !== null && performance.now() - trouble.at < TROUBLE_MS ? trouble.reason : null),
     close: async () => {
+      closing.abort();
       await producer?.close();
       producer = null;
     },
