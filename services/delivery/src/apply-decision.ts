@@ -1,9 +1,9 @@
 import type { Decision, Delivery, LiveSubscription, PostResult, RetryRoute } from '@milena/domain';
-import type { ConsumedRecord, LogRecord, MessageLog } from '@milena/log';
+import type { ConsumedRecord, LogRecord } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { Appends } from './appends.ts';
 import type { HealthTracker } from './health-tracker.ts';
 import type { DeferReason, Turn } from './lane.ts';
-import type { Outage } from './outage.ts';
 import {
   attemptRecord,
   attemptRow,
@@ -14,8 +14,7 @@ import {
 import type { Tenure } from './tenure.ts';
 
 interface ApplyDeps {
-  log: Pick<MessageLog, 'append'>;
-  outage: Outage;
+  appends: Pick<Appends, 'append'>;
   health: HealthTracker;
   clock: Clock;
   logger: Logger;
@@ -45,26 +44,15 @@ export interface Apply {
   ended(held: Held, what: 'cancelled' | 'expired', why: string): Promise<void>;
   putOff(held: Held, route: RetryRoute, reason: DeferReason): Promise<void>;
   attempted(held: Held, made: AttemptMade): Promise<void>;
-  /** Gives up waiting for the log: what is not appended by now stays unacked. */
-  abandon(): void;
 }
 
 export function createApply(deps: ApplyDeps): Apply {
-  const { log, outage, clock, metrics } = deps;
-  let abandoned = false;
+  const { appends, clock, metrics } = deps;
 
   async function settle({ record, tenure }: Held, records: readonly LogRecord[]): Promise<boolean> {
-    for (let tries = 0; ; tries += 1) {
-      if (abandoned) return false;
-      try {
-        await log.append(records);
-        if (tries > 0) outage.over();
-        if (!tenure.ended) record.ack();
-        return true;
-      } catch (error) {
-        await outage.failed(error);
-      }
-    }
+    if (!(await appends.append(records))) return false;
+    if (!tenure.ended) record.ack();
+    return true;
   }
 
   return {
@@ -99,10 +87,6 @@ export function createApply(deps: ApplyDeps): Apply {
       const settled = await settle(held, records);
       if (settled && decision.kind === 'give_up')
         metrics.deadLetters.inc({ reason: gone ? 'gone' : 'failure' });
-    },
-    abandon: () => {
-      abandoned = true;
-      outage.release();
     },
   };
 }

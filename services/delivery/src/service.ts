@@ -3,6 +3,7 @@ import type { HttpPost } from '@milena/egress';
 import { DELIVERIES, GROUPS, retryTopic, type LogConsumer, type MessageLog } from '@milena/log';
 import type { CancelTimer, Clock, Logger, Metrics } from '@milena/runtime';
 import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
+import { createAppends } from './appends.ts';
 import { createApply } from './apply-decision.ts';
 import { BUCKET_MS, createBreakers } from './breakers.ts';
 import { handleDelivery, type HubDeps } from './handle-delivery.ts';
@@ -77,6 +78,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   function tick(): void {
     cancelTick = clock.after(BUCKET_MS, tick);
     breakers.rotate();
+    parts.appends.check();
     health.flush();
     show(metrics, lanes.sweep());
   }
@@ -86,7 +88,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
     lanes.close();
     parts.subscriptions.stop();
     await inHand.drained(config.drainTimeoutMs);
-    parts.apply.abandon();
+    parts.appends.abandon();
     cancelTick?.();
     await consumer?.stop();
     lanes.dispose();
@@ -134,7 +136,8 @@ function assemble(deps: DeliveryDeps) {
     },
   });
   const health = createHealthTracker({ ...deps, store: deps.health, disableAfterMs: config.disableAfterMs });
-  const apply = createApply({ ...deps, health, outage: logOutage });
+  const appends = createAppends({ ...deps, outage: logOutage });
+  const apply = createApply({ ...deps, health, appends });
   const subscriptions = createSubscriptionLookup(deps.directory, directoryOutage);
   const hub: HubDeps = { ...deps, subscriptions, lanes, apply };
   const inHand = createInHand({
@@ -150,7 +153,7 @@ function assemble(deps: DeliveryDeps) {
     );
   }
 
-  return { breakers, lanes, health, apply, subscriptions, inHand, tenures: createTenures(), problems };
+  return { breakers, lanes, health, appends, subscriptions, inHand, tenures: createTenures(), problems };
 }
 
 function show(metrics: Metrics, stats: LaneStats): void {

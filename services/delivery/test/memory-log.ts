@@ -21,6 +21,8 @@ export interface MemoryLog extends MessageLog {
   readonly records: readonly Stored[];
   /** Asked before every append: true = the log is away. */
   away: (records: readonly LogRecord[]) => boolean;
+  /** While this is pending, appends neither succeed nor fail. */
+  stalled: Promise<void> | null;
   /** Takes every partition away from the consumer; what it did not ack goes to the next one. */
   revoke(): void;
   unacked(): number;
@@ -61,6 +63,7 @@ export function createMemoryLog(clock: Clock): MemoryLog {
   const log: MemoryLog = {
     records,
     away: () => false,
+    stalled: null,
     appendCalls: 0,
     revoke: () => {
       const owner = consumer;
@@ -71,6 +74,7 @@ export function createMemoryLog(clock: Clock): MemoryLog {
     append: async (batch) => {
       await Promise.resolve();
       log.appendCalls += 1;
+      await log.stalled;
       if (log.away(batch)) throw new LogUnavailableError('the disk is full');
       for (const record of batch) {
         const stored = {

@@ -134,6 +134,30 @@ describe('while the log takes nothing', () => {
     ).toBe(true);
   });
 
+  it('that neither takes nor refuses counts as away too: no further attempt begins until it answers', async () => {
+    const subscription = world.subscribe({ max_in_flight: 1 });
+    await world.send(subscription);
+    let answer: () => void = () => undefined;
+    world.log.stalled = new Promise((resolve) => {
+      answer = resolve;
+    });
+    await world.settle();
+    await world.pass(4000);
+    expect(world.service.health().status).toBe('down');
+    const stalled = world.log.stalled;
+    world.log.stalled = null;
+    await world.send(subscription);
+    world.log.stalled = stalled;
+    await world.pass(4000);
+    expect(world.posts).toHaveLength(1);
+    world.log.stalled = null;
+    answer();
+    await world.pass(1000);
+    expect(world.posts).toHaveLength(2);
+    expect(world.attempts()).toHaveLength(2);
+    expect(world.service.health().status).toBe('up');
+  });
+
   it('no further attempt begins, because its result could not be kept', async () => {
     const subscription = world.subscribe();
     world.log.away = notForEvents;
