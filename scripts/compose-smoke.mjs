@@ -259,7 +259,7 @@ async function prove(compose, tree, place, options) {
 async function showTrouble(compose) {
   console.error(await compose('ps', '--all').catch((error) => error.message));
   const logs = await compose('logs', '--no-color', '--tail', '20').catch((error) => error.message);
-  for (const line of logs.split('\n')) console.error(line.slice(0, 300));
+  console.error(logs.replace(/^(.{300}).*$/gm, '$1'));
 }
 
 const options = readOptions();
