@@ -117,6 +117,8 @@ function startSession(course: Course): void {
     events: {
       joined: (places, memberId) => {
         if (!mine()) return;
+        // Under another name: we were away, and what we hold may have been another's. Whoever was there all the time goes on.
+        if (memberId !== course.memberId) holding.suspend(true);
         course.memberId = memberId;
         joined(course, session, places);
       },
@@ -195,6 +197,7 @@ async function confirm(course: Course, session: Session): Promise<void> {
     session.resume(place);
   }
   course.confirmed = true;
+  holding.suspend(false);
   deps.logger?.info({ event: 'log.joined', group: deps.options.group, partitions: holding.numbers() });
   course.settle(null);
 }

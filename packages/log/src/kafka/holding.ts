@@ -30,6 +30,8 @@ export interface Holding {
   feed(id: string, messages: readonly KafkaMessage[]): void;
   /** Hands out nothing more. */
   pause(): void;
+  /** Hands out nothing for now, or goes on. */
+  suspend(suspended: boolean): void;
   /** Forgets everything; acks no longer count. */
   stop(): void;
 }
@@ -84,13 +86,28 @@ export function createHolding(deps: HoldingDeps): Holding {
       readers.get(id)?.feed(messages);
       queue(id);
     },
-    pause: () => {
-      hand.paused = true;
-    },
+    ...pausing(hand, () => {
+      for (const reader of readers.values()) turns.queue(reader);
+    }),
     stop: () => {
       hand.paused = true;
       [...readers.values()].forEach(drop);
       hand.window.stop();
+    },
+  };
+}
+
+/** @param onGo records may be handed out again */
+function pausing(hand: Hand<Reader>, onGo: () => void): Pick<Holding, 'pause' | 'suspend'> {
+  let forGood = false;
+  return {
+    pause: () => {
+      forGood = true;
+      hand.paused = true;
+    },
+    suspend: (suspended) => {
+      hand.paused = forGood || suspended;
+      if (!hand.paused) onGo();
     },
   };
 }

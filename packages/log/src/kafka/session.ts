@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Consumer, EachBatchPayload, KafkaMessage, OffsetsByTopicPartition } from 'kafkajs';
 import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
@@ -71,7 +72,12 @@ type CommitVia = EachBatchPayload['commitOffsetsIfNecessary'];
 /** What a session knows of itself. */
 interface Course {
   over: boolean;
+  /** The fetch loop ran. */
   aliveAt: number;
+  /** The latest fetch was answered: what is asked afterwards tells of now. */
+  turnAt: number;
+  /** When we asked, the group knew us as a member. */
+  heardAt: number;
   commitVia: CommitVia | null;
   cluster: Cluster | null;
 }
@@ -79,7 +85,10 @@ interface Course {
 export function createSession(deps: SessionDeps): Session {
   const { events } = deps;
   const client = deps.clients.create(REQUEST_TIMEOUT_MS);
-  const course: Course = { over: false, aliveAt: performance.now(), commitVia: null, cluster: null };
+  const now = performance.now();
+  const course: Course = {
+    ...{ over: false, aliveAt: now, turnAt: now, heardAt: now, commitVia: null, cluster: null },
+  };
   const consumer = createConsumerOf(client, deps, course);
   const kill = (): void => {
     course.over = true;
@@ -98,13 +107,13 @@ export function createSession(deps: SessionDeps): Session {
 
   // Must return at once and must not throw: one handler that waits holds up every partition, one that throws a
   // TypeError ends the consumer for good.
-  const eachBatch = (payload: EachBatchPayload): Promise<void> => {
+  const eachBatch = async (payload: EachBatchPayload): Promise<void> => {
     const { batch } = payload;
+    await confirmMembership(payload, course, deps.limits);
     // The consumer's own commitOffsets tries again after a rebalance, when the partition may be another's; and does
     // nothing once it is being stopped. This one takes the share-out it is called in, and tries once.
     course.commitVia = (offsets) => payload.commitOffsetsIfNecessary(offsets);
     if (!course.over && !payload.isStale()) events.fetched(batch, batch.messages);
-    return Promise.resolve();
   };
 
   return {
@@ -125,6 +134,24 @@ export function createSession(deps: SessionDeps): Session {
     },
     kill,
   };
+}
+
+/**
+ * Frozen for longer than a session, we may be a member no more without knowing, and would hand out what others have
+ * done. Then this waits for the group's answer, for a heartbeat's interval at most; it throws what makes kafkajs join
+ * again. Otherwise it returns at once.
+ */
+async function confirmMembership(
+  payload: EachBatchPayload,
+  course: Course,
+  { sessionTimeoutMs, heartbeatIntervalMs }: KafkaLogLimits,
+): Promise<void> {
+  while (performance.now() - course.heardAt > sessionTimeoutMs && !course.over) {
+    course.turnAt = performance.now();
+    // An answer from before the freeze may count as the latest heartbeat: then this asks only after the interval.
+    await payload.heartbeat();
+    if (course.heardAt < course.turnAt) await sleep(heartbeatIntervalMs / 2);
+  }
 }
 
 /** Before it has joined and while it breaks down a consumer throws at these; what they say is said again at each join. */
@@ -208,11 +235,18 @@ function listen(
   const alive = (): void => {
     course.aliveAt = performance.now();
   };
-  const { FETCH_START, HEARTBEAT, GROUP_JOIN, REBALANCING, CRASH } = consumer.events;
+  const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN, REBALANCING, CRASH } = consumer.events;
   consumer.on(FETCH_START, alive);
-  consumer.on(HEARTBEAT, alive);
+  consumer.on(FETCH, () => {
+    course.turnAt = performance.now();
+  });
+  consumer.on(HEARTBEAT, () => {
+    alive();
+    course.heardAt = course.turnAt;
+  });
   consumer.on(GROUP_JOIN, ({ payload }) => {
     alive();
+    course.heardAt = course.aliveAt;
     if (!course.over) events.joined(placesOf(payload.memberAssignment), payload.memberId);
   });
   consumer.on(REBALANCING, () => {
