@@ -19,6 +19,8 @@ export async function sendLoad(options: {
   subscriptions: readonly string[];
   ratePerS: number;
   seconds: number;
+  /** Number of the first event. */
+  first: number;
 }): Promise<Sent> {
   const sent: Sent = { accepted: new Map(), refused: [], unanswered: 0 };
   const startedAt = Date.now();
@@ -29,7 +31,7 @@ export async function sendLoad(options: {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const replicas = options.ingest();
     const replica = replicas[n % replicas.length];
-    const subscription = options.subscriptions[n % options.subscriptions.length] ?? '';
+    const subscription = options.subscriptions[(options.first + n) % options.subscriptions.length] ?? '';
     const one: Promise<void> = send(`${replica ?? ''}/ingest/${subscription}`, n, sent).finally(() =>
       underWay.delete(one),
     );

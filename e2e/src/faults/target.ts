@@ -11,8 +11,7 @@ export interface Seen {
 }
 
 /** How endpoints behave, by path; what they answer depends on the delivery and the attempt only. */
-export const BEHAVIOURS = ['ok', 'slow', 'flaky', 'dead'] as const;
-type Behaviour = (typeof BEHAVIOURS)[number];
+export type Behaviour = 'ok' | 'slow' | 'flaky' | 'dead';
 
 /** Endpoints outside every process under test, that partly fail and remember every request. */
 export interface Target {

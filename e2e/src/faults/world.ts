@@ -2,7 +2,7 @@ import { type Distributed, type ServiceName, startDistributed } from '@milena/te
 import { type Client, createClient, eventually } from '../client.ts';
 import { type Auditor, balances, createAuditor, type Ledger, ledgerText } from './ledger.ts';
 import { sendLoad, type Sent } from './load.ts';
-import { startTarget, type Target } from './target.ts';
+import { startTarget, type Behaviour, type Target } from './target.ts';
 
 export const REPLICAS = 2;
 const SERVICES: readonly ServiceName[] = ['ingest', 'subscriptions', 'delivery', 'recorder'];
@@ -75,20 +75,25 @@ export async function startWorld(): Promise<World> {
   };
 }
 
-/** Mostly good ones; few events for each dead one, so that its breaker stays closed and its deliveries come to an end. */
+/**
+ * The subscriptions that events go to by turns. One event in a hundred is for a dead endpoint, of which there are
+ * twelve: few enough for each that its breaker stays closed and its deliveries come to an end.
+ */
 async function subscribeAll(client: Client, target: Target): Promise<string[]> {
-  const counts = { ok: 12, slow: 4, flaky: 4, dead: 4 } as const;
-  const ids: string[] = [];
-  for (const [behaviour, count] of Object.entries(counts)) {
-    for (let n = 0; n < count; n += 1)
-      ids.push(await client.subscribe({ target_url: target.url(behaviour as keyof typeof counts) }));
-  }
-  return ids;
+  const make = (behaviour: Behaviour, count: number): Promise<string[]> =>
+    Promise.all(Array.from({ length: count }, () => client.subscribe({ target_url: target.url(behaviour) })));
+  const living = [...(await make('ok', 12)), ...(await make('slow', 4)), ...(await make('flaky', 6))];
+  const dead = await make('dead', 12);
+  return dead.flatMap((one) => [
+    one,
+    ...Array.from({ length: 99 }, (_, n) => living[n % living.length] ?? ''),
+  ]);
 }
 
 function startLoad(system: Distributed, subscriptions: readonly string[]) {
   const ended = new AbortController();
   const turns: Promise<Sent>[] = [];
+  let first = Math.floor(Math.random() * subscriptions.length);
   const running = (async () => {
     while (!ended.signal.aborted) {
       const turn = sendLoad({
@@ -96,7 +101,9 @@ function startLoad(system: Distributed, subscriptions: readonly string[]) {
         subscriptions,
         ratePerS: RATE_PER_S,
         seconds: 1,
+        first,
       });
+      first += RATE_PER_S;
       turns.push(turn);
       // The next second begins on time, also when the answers of this one take longer.
       await Promise.race([turn, pause(1000)]);

@@ -26,6 +26,7 @@ export function encodeDelivery(delivery: Delivery): EncodedRecord {
   if (delivery.event_type !== null) headers['event-type'] = delivery.event_type;
   if (delivery.due_at !== null) headers['due-at'] = String(delivery.due_at);
   if (delivery.deferrals > 0) headers['deferrals'] = String(delivery.deferrals);
+  if (delivery.may_repeat) headers['may-repeat'] = '1';
   if (delivery.replay_of !== null) headers['replay-of'] = delivery.replay_of;
   if (delivery.traceparent !== null) headers['traceparent'] = delivery.traceparent;
   return { key: delivery.subscription_id, value: delivery.payload, headers };
@@ -57,6 +58,7 @@ export function decodeDelivery(record: EncodedRecord): Delivery {
     attempt: requiredNumber(headers, 'attempt'),
     due_at: headers['due-at'] === undefined ? null : requiredNumber(headers, 'due-at'),
     deferrals: headers['deferrals'] === undefined ? 0 : requiredNumber(headers, 'deferrals'),
+    may_repeat: headers['may-repeat'] === '1',
     replay_of: headers['replay-of'] ?? null,
     traceparent: headers['traceparent'] ?? null,
     payload: record.value,

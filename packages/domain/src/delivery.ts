@@ -19,6 +19,8 @@ export interface Delivery {
   due_at: number | null;
   /** How often it was put off without an attempt since the last attempt. */
   deferrals: number;
+  /** A worker that had it before may have made this attempt already, and ended before it could say so. */
+  may_repeat: boolean;
   /** The delivery this one repeats, or null. */
   replay_of: string | null;
   traceparent: string | null;

@@ -70,6 +70,7 @@ export function planDeliveries(
       attempt: 1,
       due_at: null,
       deferrals: 0,
+      may_repeat: false,
       replay_of: null,
       traceparent: event.traceparent,
       payload: event.payload,

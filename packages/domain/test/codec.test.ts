@@ -23,6 +23,7 @@ const first: Delivery = {
   attempt: 1,
   due_at: null,
   deferrals: 0,
+  may_repeat: false,
   replay_of: null,
   traceparent: null,
   payload: Buffer.from('{"b":1,  "a":12345678901234567890,"u":"\\u00e9 é", "b":2}'),

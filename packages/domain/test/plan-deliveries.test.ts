@@ -61,6 +61,7 @@ describe('planning deliveries', () => {
       attempt: 1,
       due_at: null,
       deferrals: 0,
+      may_repeat: false,
       replay_of: null,
     });
   });

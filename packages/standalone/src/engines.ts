@@ -1,5 +1,5 @@
 import { topicTable, type MessageLog } from '@milena/log';
-import { createKafkaLog } from '@milena/log/kafka';
+import { createKafkaLog, type KafkaLogLimits } from '@milena/log/kafka';
 import type { ReadyCheck } from '@milena/runtime';
 import type { SubscriptionDirectory } from '@milena/stores';
 import { createSubscriptionDirectory } from '@milena/stores/cache';
@@ -19,7 +19,7 @@ import { whenAvailable } from './when-available.ts';
 /** Opens clients as a service asks for them; closes them all, the last opened first. */
 export interface Engines {
   /** Waits for the brokers until `told`; makes missing topics. */
-  log(config: KafkaConfig, told: AbortSignal): Promise<MessageLog>;
+  log(config: KafkaConfig, told: AbortSignal, limits?: Partial<KafkaLogLimits>): Promise<MessageLog>;
   postgres(config: PostgresConfig): Postgres;
   clickhouse(config: ClickHouseConfig): ClickHouse;
   /** Subscriptions behind the caches: in process, then Redis when there is one, then Postgres. */
@@ -38,9 +38,9 @@ export function createEngines(base: ProcessBase): Engines {
   const checks: Omit<ReadyCheck, 'required'>[] = [];
 
   return {
-    log: async (config, told) => {
+    log: async (config, told, limits = {}) => {
       const log = await whenAvailable('Kafka', base, told, () =>
-        createKafkaLog({ ...kafkaOptions(config, base), clock, logger }),
+        createKafkaLog({ ...kafkaOptions(config, base), clock, logger, limits }),
       );
       closers.push(() => log.close());
       checks.push({ name: 'log', check: () => log.ping() });

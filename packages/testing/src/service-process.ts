@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 
 /** Of the repository, as seen from this file; a bundle must say it. */
@@ -32,7 +33,10 @@ function startedLine(line: string): Started | null {
   return parsed.event === 'process.started' ? parsed : null;
 }
 
-/** Starts `<place>/dist/main.cjs` on free ports and waits until it runs. */
+/**
+ * Starts `<place>/dist/main.cjs` on free ports and waits until it runs. With TEST_LOG_DIR set, what it prints is kept
+ * there.
+ */
 export async function startServiceProcess(
   place: string,
   env: Record<string, string>,
@@ -50,6 +54,8 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const logDir = process.env['TEST_LOG_DIR'];
+  const log = logDir ? createWriteStream(path.join(logDir, `${name}-${String(child.pid)}.log`)) : null;
   let text = '';
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
   const addresses = await new Promise<Record<string, string>>((resolve, reject) => {
@@ -66,6 +72,7 @@ export async function startServiceProcess(
     });
     let rest = '';
     const read = (chunk: Buffer): void => {
+      log?.write(chunk);
       text = (text + chunk.toString()).slice(-200_000);
       if (!limit.hasRef()) return;
       const lines = (rest + chunk.toString()).split('\n');

@@ -89,7 +89,9 @@ function putOff(held: Held, reason: DeferReason, wanted: number | null, deps: Hu
 /** null: nobody can ever do anything with this record. Holding it would only stop its partition from being committed. */
 function decode(record: ConsumedRecord, { logger, metrics }: HubDeps): Delivery | null {
   try {
-    return decodeDelivery(record);
+    const delivery = decodeDelivery(record);
+    // It stays marked while it is put off, until the attempt is made.
+    return record.maybeRedelivered ? { ...delivery, may_repeat: true } : delivery;
   } catch (error) {
     if (!(error instanceof UndecodableRecordError)) throw error;
     const { topic, partition, key } = record;

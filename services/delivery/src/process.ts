@@ -8,6 +8,12 @@ import { DELIVERY_SETTINGS } from './config.ts';
 import { createDeliveryService } from './service.ts';
 
 /**
+ * An append that is given up may be in the log all the same, and one that is made anew is there twice then. Unlike a
+ * producer, a worker can wait: the broker knows the same request again when it is back.
+ */
+const APPEND_TIMEOUT_MS = 24 * 3_600_000;
+
+/**
  * A delivery worker as a process of its own; as many as there are partitions share the work.
  * @throws ConfigError
  */
@@ -23,7 +29,7 @@ export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
     config,
     shownConfig: describeConfig(env, DELIVERY_SETTINGS),
     start: async (told) => {
-      const log = await engines.log(config, told);
+      const log = await engines.log(config, told, { appendTimeoutMs: APPEND_TIMEOUT_MS });
       const pg = engines.postgres(config);
       const { directory } = engines.directory(config, pg);
       const post = createHttpPost({ ...base, guard, userAgent: `Milena/${version}` });

@@ -12,7 +12,7 @@ import {
   type PostResult,
   type RetryRoute,
 } from '@milena/domain';
-import { DEAD_LETTER, DELIVERY_LOG, retryTopic, type ConsumedRecord, type LogRecord } from '@milena/log';
+import { DEAD_LETTER, DELIVERY_LOG, retryTopic, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
 
 const DEFER_WORDS: Record<DeferReason, string> = {
@@ -24,7 +24,6 @@ const DEFER_WORDS: Record<DeferReason, string> = {
 
 /** One attempt as it is logged. */
 export function attemptRow(made: {
-  record: Pick<ConsumedRecord, 'maybeRedelivered'>;
   delivery: Delivery;
   live: Pick<LiveSubscription, 'subscription'>;
   turn: Pick<Turn, 'breaker_state' | 'lane_state'>;
@@ -63,7 +62,7 @@ export function attemptRow(made: {
     next_attempt_at: decision.kind === 'retry' ? decision.due_at : null,
     next_reason: decision.reason,
     replay_of: delivery.replay_of,
-    may_repeat: made.record.maybeRedelivered,
+    may_repeat: delivery.may_repeat,
     worker: made.worker,
   };
 }
@@ -78,7 +77,8 @@ export function recordsAfterAttempt(
   const log = attemptRecord(attempt);
   if (decision.kind === 'delivered') return [log];
   if (decision.kind === 'retry') {
-    const next = { ...delivery, attempt: delivery.attempt + 1, due_at: decision.due_at, deferrals: 0 };
+    const fresh = { deferrals: 0, may_repeat: false };
+    const next = { ...delivery, ...fresh, attempt: delivery.attempt + 1, due_at: decision.due_at };
     return [log, { topic: retryTopic(decision.delay), ...encodeDelivery(next) }];
   }
   const reason = `${decision.reason}; last: ${attempt.error_detail}`;
@@ -130,5 +130,8 @@ function disposition(
 }
 
 function deadLetter(delivery: Delivery, facts: { reason: string; at: number; attempts: number }): LogRecord {
-  return { topic: DEAD_LETTER, ...encodeDeadLetter({ ...delivery, due_at: null, deferrals: 0 }, facts) };
+  return {
+    topic: DEAD_LETTER,
+    ...encodeDeadLetter({ ...delivery, due_at: null, deferrals: 0, may_repeat: false }, facts),
+  };
 }

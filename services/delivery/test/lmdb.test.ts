@@ -108,6 +108,7 @@ describe('over the LMDB log', () => {
       attempt: 1,
       due_at: null,
       deferrals: 0,
+      may_repeat: false,
       replay_of: null,
       payload: Buffer.from('{"n": 1}'),
     };

@@ -244,6 +244,25 @@ describe('a stop', () => {
     await world.end();
   });
 
+  it('leaves a doubt about what did not end, which stays while the delivery is put off', async () => {
+    const world = await createWorld({ drainTimeoutMs: 1000 });
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, () => new Promise(() => undefined));
+    await world.send(subscription);
+    await world.send(subscription);
+    await world.settle();
+    const stopped = world.service.stop();
+    await world.pass(1000);
+    await stopped;
+    world.subscriptions.get(subscription.id)!.subscription.rate_limit_per_s = 0.1;
+    world.scripts.set(subscription.id, () => answer(world.clock));
+    await world.restart();
+    await world.pass(30_000);
+    expect(world.sentTo(retryTopic('10s')).map((put) => put.may_repeat)).toContain(true);
+    expect(world.attempts().map((attempt) => attempt.may_repeat)).toEqual([true, true]);
+    await world.end();
+  });
+
   it('is over at once with nothing under way, and may be asked for twice', async () => {
     const world = await createWorld();
     await Promise.all([world.service.stop(), world.service.stop()]);

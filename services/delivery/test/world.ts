@@ -239,6 +239,7 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
         attempt: 1,
         due_at: null,
         deferrals: 0,
+        may_repeat: false,
         replay_of: null,
         traceparent: null,
         payload: Buffer.from('{"b":1, "a":12345678901234567890}'),

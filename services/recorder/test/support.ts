@@ -128,6 +128,7 @@ export function delivery(over: Partial<Delivery> = {}): Delivery {
     attempt: 1,
     due_at: null,
     deferrals: 0,
+    may_repeat: false,
     replay_of: null,
     traceparent: null,
     payload: Buffer.from('{"a": 1}'),

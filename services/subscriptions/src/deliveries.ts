@@ -77,6 +77,7 @@ async function append(deps: SubscriptionsDeps, delivery: NewDelivery): Promise<s
     attempt: 1,
     due_at: null,
     deferrals: 0,
+    may_repeat: false,
   };
   await deps.log.append([{ topic: DELIVERIES, ...encodeDelivery(whole) }]);
   return deliveryId;
