@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Logger } from '@milena/runtime';
 import { Kafka, logLevel, type Admin, type ISocketFactory, type KafkaConfig } from 'kafkajs';
 import type { KafkaLogOptions } from './options.ts';
+import { quietRequestQueues } from './quiet.ts';
 
 /** Pause between tries within one call of the client; whoever calls it tries again for longer. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 };
@@ -25,6 +26,7 @@ export interface Clients {
 }
 
 export function createClients(options: KafkaLogOptions): Clients {
+  quietRequestQueues();
   const { ssl, sasl, clientId = 'milena' } = options;
   const alive = new Set<KafkaClient>();
   let dead = false;

@@ -43,6 +43,8 @@ export function createSender(deps: {
   const courier = createCourier(deps.clients, logger);
   let running: Promise<void> | null = null;
   let closed = false;
+  /** Of the latest request. */
+  let startedAt = -Infinity;
 
   const overdue = (): Error => new LogUnavailableError(courier.trouble() ?? 'Kafka is too slow');
 
@@ -50,12 +52,12 @@ export function createSender(deps: {
     // Lets the appends of this turn of the event loop gather.
     await new Promise((resolve) => setImmediate(resolve));
     while (!queue.empty()) {
-      const startedAt = performance.now();
+      const wait = startedAt + limits.sendSpacingMs - performance.now();
+      if (wait > 0 && !queue.full()) await sleep(wait);
+      startedAt = performance.now();
       const request = queue.take(startedAt, overdue);
       if (request === null) break;
       queue.settle(request, await courier.deliver(request));
-      const wait = startedAt + limits.sendSpacingMs - performance.now();
-      if (wait > 0 && !queue.full()) await sleep(wait);
     }
     running = null;
   };
