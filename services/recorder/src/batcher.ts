@@ -8,8 +8,8 @@ interface BatcherOptions<Item> {
   lingerMs: number;
   maxItems: number;
   maxBytes: number;
-  /** Called for one batch at a time. `again`: an earlier try with these items failed, perhaps after storing some. */
-  write: (items: readonly Item[], again: boolean) => Promise<void>;
+  /** Called once for each batch. What it returns writes the batch, and is called again until it resolves. */
+  writer: (items: readonly Item[]) => () => Promise<void>;
   /** A try failed; the next one follows after `retryInMs`. */
   onFailure: (error: unknown, items: number, tries: number, retryInMs: number) => void;
 }
@@ -28,7 +28,7 @@ interface Batcher<Item> {
  * nothing.
  */
 export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
-  const { clock, lingerMs, write, onFailure } = options;
+  const { clock, lingerMs, writer, onFailure } = options;
   const queue = createBatchQueue<Item>(options);
   const givenUp = new AbortController();
   let cancelLinger: CancelTimer | null = null;
@@ -51,7 +51,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
       await keepTrying({
         clock,
         signal: givenUp.signal,
-        attempt: (tries) => write(items, tries > 1),
+        attempt: writer(items),
         onFailure: (error, tries, retryInMs) => {
           onFailure(error, items.length, tries, retryInMs);
         },

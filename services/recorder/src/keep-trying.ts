@@ -10,12 +10,12 @@ const LONGEST_RETRY_MS = 5000;
 export async function keepTrying(options: {
   clock: Clock;
   signal: AbortSignal;
-  attempt: (tries: number) => Promise<void>;
+  attempt: () => Promise<void>;
   onFailure: (error: unknown, tries: number, retryInMs: number) => void;
 }): Promise<void> {
   for (let tries = 1; !options.signal.aborted; tries += 1) {
     try {
-      await options.attempt(tries);
+      await options.attempt();
       return;
     } catch (error) {
       const retryInMs = Math.min(FIRST_RETRY_MS * 2 ** (tries - 1), LONGEST_RETRY_MS);

@@ -8,6 +8,7 @@ import {
 } from '@milena/domain';
 import { DELIVERY_LOG, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
+import { writerOfEvents } from './record-events.ts';
 import { requireStorableAttempt, requireStorableDisposition } from './storable.ts';
 import type { Entry, StreamSpec } from './stream.ts';
 import { notYetStored, writeRows, type TableDeps } from './tables.ts';
@@ -26,17 +27,21 @@ export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): St
       else requireStorableDisposition(entry.disposition);
       return entry;
     },
-    write: async (entries) => {
+    writer: (entries) => {
       const { events, dispositions, attempts } = sortOut(entries);
-      // Events first: until its row is there, a filtered delivery does not exist for readers.
-      await writeEvents(deps, events);
-      await writeRows(deps, {
-        table: 'dispositions',
-        rows: dispositions,
-        happenedAt: (row) => row.at,
-        insert: (rows) => deps.history.insertDispositions(rows),
-      });
-      await writeAttempts(deps, attempts);
+      const writeEvents = writerOfEvents(deps, events);
+      const writeAttempts = writerOfAttempts(deps, attempts);
+      return async () => {
+        // Events first: until its row is there, a filtered delivery does not exist for readers.
+        await writeEvents();
+        await writeRows(deps, {
+          table: 'dispositions',
+          rows: dispositions,
+          happenedAt: (row) => row.at,
+          insert: (rows) => deps.history.insertDispositions(rows),
+        });
+        await writeAttempts();
+      };
     },
   };
 }
@@ -71,34 +76,20 @@ function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow
   };
 }
 
-async function writeEvents(
-  deps: TableDeps & { history: HistoryWriter },
-  entries: readonly Entry<EventRow>[],
-) {
-  const rows = await notYetStored(deps.history, 'events', entries, {
-    id: (row) => row.delivery_id,
-    at: (row) => row.accepted_at,
-  });
-  await writeRows(deps, {
-    table: 'events',
-    rows,
-    happenedAt: (row) => row.accepted_at,
-    insert: (batch) => deps.history.insertEvents(batch),
-  });
-}
-
-async function writeAttempts(
+function writerOfAttempts(
   deps: TableDeps & { history: HistoryWriter },
   entries: readonly Entry<Attempt>[],
-) {
-  const rows = await notYetStored(deps.history, 'attempts', entries, {
+): () => Promise<void> {
+  const rows = notYetStored(deps.history, 'attempts', entries, {
     id: (row) => row.attempt_id,
     at: (row) => row.started_at,
   });
-  await writeRows(deps, {
-    table: 'attempts',
-    rows,
-    happenedAt: (row) => row.started_at + row.duration_ms,
-    insert: (batch) => deps.history.insertAttempts(batch),
-  });
+  return async () => {
+    await writeRows(deps, {
+      table: 'attempts',
+      rows: await rows(),
+      happenedAt: (row) => row.started_at + row.duration_ms,
+      insert: (batch) => deps.history.insertAttempts(batch),
+    });
+  };
 }

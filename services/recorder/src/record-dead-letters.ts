@@ -22,7 +22,7 @@ export function recordDeadLetters(
         dead_lettered_at: facts.at,
       };
     },
-    write: (entries) =>
+    writer: (entries) => () =>
       writeRows(deps, {
         table: 'dead_letters',
         rows: entries.map((entry) => entry.row),

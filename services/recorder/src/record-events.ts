@@ -2,27 +2,35 @@ import { decodeDelivery, type EventRow } from '@milena/domain';
 import { DELIVERIES, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
-import type { StreamSpec } from './stream.ts';
+import type { Entry, StreamSpec } from './stream.ts';
 import { notYetStored, writeRows, type TableDeps } from './tables.ts';
 
 /** Every accepted delivery becomes an events row with its payload. */
 export function recordEvents(deps: TableDeps & { history: HistoryWriter }): StreamSpec<EventRow> {
-  const { history } = deps;
   return {
     group: GROUPS.recorderEvents,
     topic: DELIVERIES,
     decode: (record) => eventRowOf(decodeDelivery(record)),
-    write: async (entries) => {
-      const rows = await notYetStored(history, 'events', entries, {
-        id: (row) => row.delivery_id,
-        at: (row) => row.accepted_at,
-      });
-      await writeRows(deps, {
-        table: 'events',
-        rows,
-        happenedAt: (row) => row.accepted_at,
-        insert: (batch) => history.insertEvents(batch),
-      });
-    },
+    writer: (entries) => writerOfEvents(deps, entries),
+  };
+}
+
+/** @returns what stores them; see `StreamSpec.writer` */
+export function writerOfEvents(
+  deps: TableDeps & { history: HistoryWriter },
+  entries: readonly Entry<EventRow>[],
+): () => Promise<void> {
+  const { history } = deps;
+  const rows = notYetStored(history, 'events', entries, {
+    id: (row) => row.delivery_id,
+    at: (row) => row.accepted_at,
+  });
+  return async () => {
+    await writeRows(deps, {
+      table: 'events',
+      rows: await rows(),
+      happenedAt: (row) => row.accepted_at,
+      insert: (batch) => history.insertEvents(batch),
+    });
   };
 }

@@ -5,7 +5,7 @@ import { createBatcher } from './batcher.ts';
 /** A decoded record on its way into a store. */
 export interface Entry<Row> {
   row: Row;
-  /** An earlier owner of the partition, or a failed try, may have stored it already. */
+  /** An earlier owner of the partition may have stored it already. */
   maybeStored: boolean;
 }
 
@@ -15,8 +15,11 @@ export interface StreamSpec<Row> {
   topic: string;
   /** Throws for a record that can't be stored, whatever is tried. */
   decode: (record: ConsumedRecord) => Row;
-  /** Resolves when all rows are stored. Called again with the same rows when it rejects. */
-  write: (entries: readonly Entry<Row>[]) => Promise<void>;
+  /**
+   * Called once for each batch. What it returns resolves when all rows are stored, and is called again when it rejects:
+   * then it makes the very same inserts, by which the store recognises those it has.
+   */
+  writer: (entries: readonly Entry<Row>[]) => () => Promise<void>;
 }
 
 interface StreamDeps {
@@ -94,12 +97,15 @@ function createRecordBatcher<Row>(
     lingerMs: bounds.lingerMs,
     maxItems: bounds.maxRows,
     maxBytes: bounds.maxBytes,
-    write: async (items, again) => {
-      await spec.write(
-        items.map(({ row, record }) => ({ row, maybeStored: again || record.maybeRedelivered })),
+    writer: (items) => {
+      const write = spec.writer(
+        items.map(({ row, record }) => ({ row, maybeStored: record.maybeRedelivered })),
       );
-      outage.since = null;
-      for (const { record } of items) record.ack();
+      return async () => {
+        await write();
+        outage.since = null;
+        for (const { record } of items) record.ack();
+      };
     },
     onFailure: (error, records, tries, retryInMs) => {
       outage.since ??= clock.now();

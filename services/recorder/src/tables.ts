@@ -39,16 +39,24 @@ export async function writeRows<Row>(deps: TableDeps, { table, rows, happenedAt,
   });
 }
 
-/** The rows that are not stored yet; asks the store about those in doubt only. */
-export async function notYetStored<Row>(
+/**
+ * Finds out which rows are not stored yet, asking the store about those in doubt only. The first answer stands however
+ * often it is called: an insert whose end is unknown must be made again with the same rows, or the roll-ups count some
+ * of them twice.
+ */
+export function notYetStored<Row>(
   history: Pick<HistoryWriter, 'known'>,
   table: 'events' | 'attempts',
   entries: readonly Entry<Row>[],
   keys: { id: (row: Row) => string; at: (row: Row) => number },
-): Promise<Row[]> {
+): () => Promise<readonly Row[]> {
   const doubtful = entries.filter((entry) => entry.maybeStored).map((entry) => entry.row);
-  if (doubtful.length === 0) return entries.map((entry) => entry.row);
-  const since = doubtful.reduce((earliest, row) => Math.min(earliest, keys.at(row)), Infinity);
-  const stored = await history.known(table, doubtful.map(keys.id), since);
-  return entries.map((entry) => entry.row).filter((row) => !stored.has(keys.id(row)));
+  let rows: readonly Row[] | null = doubtful.length === 0 ? entries.map((entry) => entry.row) : null;
+  return async () => {
+    if (rows !== null) return rows;
+    const since = doubtful.reduce((earliest, row) => Math.min(earliest, keys.at(row)), Infinity);
+    const stored = await history.known(table, doubtful.map(keys.id), since);
+    rows = entries.map((entry) => entry.row).filter((row) => !stored.has(keys.id(row)));
+    return rows;
+  };
 }

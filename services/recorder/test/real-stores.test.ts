@@ -117,3 +117,25 @@ test('a stop in the middle leaves the rest to the next run, and nothing is lost 
   await second.stop();
   expect(await counts()).toEqual({ events: 500, attempts: 500, success: 500 });
 });
+
+test('inserts whose answers were lost are counted once, in the roll-ups too', async () => {
+  await fill();
+  const writer = createHistoryWriter({ clickhouse });
+  const lost = new Set<string>();
+  const losesFirstAnswer = async (table: string, insert: Promise<void>): Promise<void> => {
+    await insert;
+    if (lost.has(table)) return;
+    lost.add(table);
+    throw new Error('the answer was lost');
+  };
+  const recorder = recorderOn({
+    ...writer,
+    insertEvents: (rows) => losesFirstAnswer('events', writer.insertEvents(rows)),
+    insertAttempts: (rows) => losesFirstAnswer('attempts', writer.insertAttempts(rows)),
+  });
+  await recorder.start();
+  await caughtUp();
+  await recorder.stop();
+  expect(lost.size).toBe(2);
+  expect(await counts()).toEqual({ events: 500, attempts: 500, success: 500 });
+});

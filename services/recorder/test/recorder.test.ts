@@ -185,16 +185,19 @@ describe('a store that is away', () => {
   });
 
   test.each(['events', 'attempts'] as const)(
-    '%s stored by an insert whose answer was lost are not stored again',
+    '%s of an insert whose answer was lost are inserted again as the very same batch, also when some were in doubt',
     async (table) => {
       const { feed, advance, failures, rows, acked } = await startRecorder();
       failures.after = 1;
-      feed('r', table === 'events' ? deliveryRecord(delivery()) : attemptRecord(attempt(delivery())));
+      const record = () =>
+        table === 'events' ? deliveryRecord(delivery()) : attemptRecord(attempt(delivery()));
+      feed('r', record());
+      feed('doubtful', record(), { maybeRedelivered: true });
       await advance(500);
       expect(acked).toEqual([]);
       await advance(100);
-      expect(rows[table]).toHaveLength(1);
-      expect(acked).toEqual(['r']);
+      expect(rows[table]).toHaveLength(2);
+      expect(acked).toEqual(['r', 'doubtful']);
     },
   );
 });

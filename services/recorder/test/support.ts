@@ -61,16 +61,18 @@ export function createHandFedLog() {
   };
 }
 
-/** Keeps rows in memory; fails as often as it is told to. */
+/** Keeps rows in memory, knows a batch that comes again as a whole, and fails as often as it is told to. */
 export function createMemoryStores() {
   const rows = { events: [] as string[], attempts: [] as string[], dispositions: [] as string[] };
   const batches: number[] = [];
   const letters: DeadLetter[] = [];
   const asked: string[][] = [];
   const failures = { before: 0, after: 0 };
+  const known = new Set<string>();
   const insert = (table: keyof typeof rows, ids: string[]): Promise<void> => {
     if (failures.before-- > 0) return Promise.reject(new Error('the store is away'));
-    rows[table].push(...ids);
+    if (!known.has(ids.join())) rows[table].push(...ids);
+    known.add(ids.join());
     batches.push(ids.length);
     if (failures.after-- > 0) return Promise.reject(new Error('the answer was lost'));
     return Promise.resolve();
