@@ -98,6 +98,26 @@ describe('groups on Kafka', () => {
     }
   });
 
+  it('members that stop at the same time have committed what they acked, though the group is shared out meanwhile', async () => {
+    const prefix = newPrefix();
+    const logs = await Promise.all([open(prefix), open(prefix), open(prefix)]);
+    const members = await Promise.all(logs.map(({ log }) => collect(log)));
+    const all = (): number => members.reduce((sum, { got }) => sum + got.length, 0);
+    await logs[0].log.append(inEveryPartition('x'));
+    await until('all came', () => all() >= PARTITIONS);
+    for (const member of members) member.ackAll();
+    const [first, second, last] = members;
+    await Promise.all([first!.consumer.stop(), second!.consumer.stop()]);
+    await logs[2].log.append(inEveryPartition('y'));
+    await until(
+      'the last one has all',
+      () => last!.values().filter((value) => value === 'y').length === PARTITIONS,
+    );
+    expect(members.flatMap((member) => member.values()).filter((value) => value === 'x')).toHaveLength(
+      PARTITIONS,
+    );
+  });
+
   it('after a graceful stop the others have taken over within two seconds, by default', async () => {
     const prefix = newPrefix();
     // The defaults, which are those of production.

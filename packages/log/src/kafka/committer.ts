@@ -7,6 +7,8 @@ export interface Committer {
   moved(reader: Reader): void;
   /** Commits what has moved by now, if it may. Never rejects: what was refused goes with the next. */
   flush(): Promise<void>;
+  /** Something of what we still hold has moved and is not known to be committed. */
+  pending(): boolean;
   stop(): void;
 }
 
@@ -21,6 +23,8 @@ export function createCommitter(deps: {
   logger?: Logger | undefined;
 }): Committer {
   const moved = new Set<Reader>();
+  /** Commits that are not answered yet. */
+  let sending = 0;
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
 
@@ -31,8 +35,11 @@ export function createCommitter(deps: {
       void flush();
     }, deps.intervalMs).unref();
   };
-  const flush = async (): Promise<void> => {
+  const dropInactive = (): void => {
     for (const reader of moved) if (!reader.active) moved.delete(reader);
+  };
+  const flush = async (): Promise<void> => {
+    dropInactive();
     if (moved.size === 0) return;
     const readers = [...moved];
     const sent = deps.commit(offsetsOf(readers, deps.nameOf));
@@ -41,6 +48,7 @@ export function createCommitter(deps: {
       return;
     }
     moved.clear();
+    sending += 1;
     try {
       await sent;
     } catch (error) {
@@ -48,6 +56,8 @@ export function createCommitter(deps: {
       deps.logger?.debug({ event: 'log.commit_refused', group: deps.group, err: error });
       for (const reader of readers) if (reader.active) moved.add(reader);
       if (moved.size > 0) arm();
+    } finally {
+      sending -= 1;
     }
   };
 
@@ -57,6 +67,10 @@ export function createCommitter(deps: {
       arm();
     },
     flush,
+    pending: () => {
+      dropInactive();
+      return sending > 0 || moved.size > 0;
+    },
     stop: () => {
       stopped = true;
       if (timer !== null) clearTimeout(timer);

@@ -12,8 +12,10 @@ import { createSession, type Place, type Session } from './session.ts';
 
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;
-/** What a stop waits for the last commit. */
-const LAST_COMMIT_MS = 2_000;
+/** What a stop waits for the last commit: a rebalance that is under way takes a second or two. */
+const LAST_COMMIT_MS = 5_000;
+/** Between tries of it. */
+const COMMIT_AGAIN_MS = 50;
 
 interface ConsumerDeps {
   clients: Clients;
@@ -46,7 +48,6 @@ interface Course {
   assigned: readonly TopicPartition[];
   /** What we hold is known to be ours still. Until then nothing is committed. */
   confirmed: boolean;
-  confirming: Promise<void> | null;
   stopping: boolean;
   retryInMs: number;
   /** Decides `ready`. */
@@ -86,7 +87,7 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
   });
   const course: Course = {
     ...{ deps, holding, committer, settle, session: null, memberId: null, epoch: 0, assigned: [] },
-    ...{ confirmed: false, confirming: null, stopping: false, retryInMs: FIRST_RETRY_MS },
+    ...{ confirmed: false, stopping: false, retryInMs: FIRST_RETRY_MS },
   };
   let stopping: Promise<void> | null = null;
   const consumer: KafkaConsumer = {
@@ -176,7 +177,7 @@ function joined(course: Course, session: Session, places: readonly Place[]): voi
   for (const partition of course.assigned) {
     if (holding.of(partition.id) === undefined) session.pause(placeOf(course, partition));
   }
-  course.confirming = confirm(course, session);
+  void confirm(course, session);
 }
 
 /** Reads where the group is, and begins with what is new. */
@@ -224,15 +225,16 @@ async function readRanges(course: Course): Promise<Map<string, PartitionRange> |
 async function stop(course: Course, consumer: KafkaConsumer): Promise<void> {
   const { holding, committer, deps } = course;
   holding.pause();
-  if (course.session !== null && course.confirming !== null) {
-    await within(LAST_COMMIT_MS, course.confirming).catch(() => undefined);
+  // Nothing can be committed any more once leaving has begun, and what isn't is repeated by the next owner. While the
+  // group is being shared out anew the broker refuses commits: when others leave or join at the same time as we do.
+  const deadline = performance.now() + LAST_COMMIT_MS;
+  while (committer.pending() && performance.now() < deadline) {
+    await within(deadline - performance.now(), committer.flush()).catch(() => undefined);
+    if (committer.pending()) await sleep(COMMIT_AGAIN_MS);
   }
   committer.stop();
-  // Nothing can be committed any more once leaving has begun.
-  const last = committer.flush();
   course.stopping = true;
   holding.stop();
-  await within(LAST_COMMIT_MS, last).catch(() => undefined);
   const { session } = course;
   course.session = null;
   course.epoch += 1;
