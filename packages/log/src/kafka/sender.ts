@@ -88,16 +88,16 @@ interface Courier {
 }
 
 function createCourier(clients: Clients, logger: Logger | undefined): Courier {
-  const closing = new AbortController();
-  const closed = new Promise<never>((_, reject) => {
-    closing.signal.addEventListener('abort', () => {
-      reject(new LogUnavailableError('the log is closed'));
+  let closing = false;
+  /** Ends the wait for the request under way. Not a race with one lasting promise, which would keep every request. */
+  let interrupt: (reason: Error) => void = () => undefined;
+  const interruptible = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      interrupt = reject;
+      work.then(resolve, reject);
     });
-  });
-  // Nobody may be listening when it comes.
-  closed.catch(() => undefined);
   let producer: Producer | null = null;
-  let trouble: { reason: string; at: number } | null = null;
+  const troubles = createTroubles(logger);
 
   /**
    * A producer whose request was given up takes no other: the broker may have written the one that we know nothing of,
@@ -107,51 +107,63 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
     producer?.kill();
     producer = null;
   };
-  const failed = (error: unknown): void => {
-    if (trouble === null) logger?.warn({ event: 'log.append_failing', err: error });
-    trouble = { reason: reasonOf(error), at: performance.now() };
-  };
-  const delivered = (): void => {
-    if (trouble !== null) logger?.info({ event: 'log.append_works_again', after: trouble.reason });
-    trouble = null;
-  };
 
   const deliver = async (request: Request): Promise<Error | null> => {
     const deadline = Math.max(request.deadline, performance.now() + LEAST_TRY_MS);
     let rest = request.records;
     let retryInMs = FIRST_RETRY_MS;
-    for (;;) {
+    while (!closing) {
       try {
         producer ??= createProducer(clients);
-        rest = await Promise.race([producer.send(rest, deadline - performance.now()), closed]);
+        rest = await interruptible(producer.send(rest, deadline - performance.now()));
         if (rest.length === 0) {
-          delivered();
+          troubles.over();
           return null;
         }
       } catch (error) {
-        failed(error);
         if (error instanceof TooLargeError) {
           giveUpProducer();
           return error;
         }
+        troubles.begin(error);
         if (producer?.isBroken(error) === true) giveUpProducer();
       }
-      if (closing.signal.aborted || performance.now() + retryInMs >= deadline) {
+      if (performance.now() + retryInMs >= deadline) {
         giveUpProducer();
-        return new LogUnavailableError(trouble?.reason ?? 'Kafka did not take all records');
+        return new LogUnavailableError(troubles.latest() ?? 'Kafka did not take all records');
       }
       await sleep(retryInMs);
       retryInMs = Math.min(retryInMs * 2, LONGEST_RETRY_MS);
     }
+    return new LogUnavailableError('the log is closed');
   };
 
   return {
     deliver,
-    trouble: () => (trouble !== null && performance.now() - trouble.at < TROUBLE_MS ? trouble.reason : null),
+    trouble: () => troubles.present(),
     close: async () => {
-      closing.abort();
+      closing = true;
+      interrupt(new LogUnavailableError('the log is closed'));
       await producer?.close();
       producer = null;
     },
+  };
+}
+
+/** What goes wrong with requests, logged when it begins and when it is over. */
+function createTroubles(logger: Logger | undefined) {
+  let trouble: { reason: string; at: number } | null = null;
+  return {
+    begin: (error: unknown): void => {
+      if (trouble === null) logger?.warn({ event: 'log.append_failing', err: error });
+      trouble = { reason: reasonOf(error), at: performance.now() };
+    },
+    over: (): void => {
+      if (trouble !== null) logger?.info({ event: 'log.append_works_again', after: trouble.reason });
+      trouble = null;
+    },
+    latest: (): string | null => trouble?.reason ?? null,
+    present: (): string | null =>
+      trouble !== null && performance.now() - trouble.at < TROUBLE_MS ? trouble.reason : null,
   };
 }
