@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -15,13 +16,25 @@ export interface OwnBroker {
   remove(): Promise<void>;
 }
 
-/** Kafka needs a port and the one after it. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+/** Kafka needs a port and the one after it, below those that the system gives to outgoing connections. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  for (;;) {
+    const port = 20_000 + 2 * Math.floor(5_000 * Math.random());
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
+  }
 }
 
 export async function startOwnBroker(): Promise<OwnBroker> {
