@@ -13,7 +13,7 @@ export interface Counted {
 }
 
 /** What the load goes through. */
-export interface SystemUnderTest {
+interface SystemUnderTest {
   /** Of the subscriptions API, and of the ingest API. */
   api: string;
   ingest: string;

@@ -4,7 +4,7 @@ import { type Auditor, balances, createAuditor, type Ledger, ledgerText } from '
 import { sendLoad, type Sent } from './load.ts';
 import { startTarget, type Behaviour, type Target } from './target.ts';
 
-export const REPLICAS = 2;
+const REPLICAS = 2;
 const SERVICES: readonly ServiceName[] = ['ingest', 'subscriptions', 'delivery', 'recorder'];
 
 /** Events per second; little for the services, so that what is measured is the fault and not the load. */

@@ -1,6 +1,13 @@
 import type { RetryDelay } from '@milena/domain';
 import type { HttpPost } from '@milena/egress';
-import { DELIVERIES, GROUPS, retryTopic, type LogConsumer, type MessageLog } from '@milena/log';
+import {
+  createLagReporter,
+  DELIVERIES,
+  GROUPS,
+  retryTopic,
+  type LogConsumer,
+  type MessageLog,
+} from '@milena/log';
 import type { CancelTimer, Clock, Logger, Metrics } from '@milena/runtime';
 import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
 import { createAppends } from './appends.ts';
@@ -71,6 +78,8 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   if (config.retryDelays.length === 0) throw new RangeError('at least one retry delay must be configured');
   const parts = assemble(deps);
   const { breakers, lanes, health, inHand, tenures } = parts;
+  const topics = [DELIVERIES, ...config.retryDelays.map((delay) => retryTopic(delay.text))];
+  const lag = createLagReporter({ ...deps, group: GROUPS.delivery, topics });
   let consumer: LogConsumer | null = null;
   let stopping: Promise<void> | null = null;
   let cancelTick: CancelTimer | null = null;
@@ -84,6 +93,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   }
 
   async function stop(): Promise<void> {
+    lag.stop();
     consumer?.pause();
     lanes.close();
     parts.subscriptions.stop();
@@ -98,7 +108,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
     start: async () => {
       consumer = await log.consume({
         group: GROUPS.delivery,
-        topics: [DELIVERIES, ...config.retryDelays.map((delay) => retryTopic(delay.text))],
+        topics,
         onRecord: (record) => {
           inHand.take(record, tenures.of(record.partition));
         },
@@ -109,6 +119,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
         maxUnackedRecords: config.concurrency * UNACKED_PER_SLOT,
         maxUnackedBytes: UNACKED_BYTES,
       });
+      lag.start();
       tick();
     },
     stop: () => (stopping ??= stop()),

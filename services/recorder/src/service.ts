@@ -7,12 +7,15 @@ import { recordEvents } from './record-events.ts';
 import { createStream } from './stream.ts';
 
 export interface RecorderDeps {
-  log: Pick<MessageLog, 'consume'>;
+  log: Pick<MessageLog, 'consume' | 'lag'>;
   history: HistoryWriter;
   deadLetters: Pick<DeadLetterStore, 'insert'>;
   clock: Clock;
   logger: Logger;
-  metrics: Pick<Metrics, 'recorderBatch' | 'recorderLag' | 'recorderErrors' | 'recorderUndecodable'>;
+  metrics: Pick<
+    Metrics,
+    'recorderBatch' | 'recorderLag' | 'recorderErrors' | 'recorderUndecodable' | 'consumerLag'
+  >;
   /** How long a row waits for others to share its insert; default 500 ms. */
   lingerMs?: number;
   /** Rows of one insert; default 5,000. */

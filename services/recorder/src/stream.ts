@@ -1,4 +1,4 @@
-import type { ConsumedRecord, LogConsumer, MessageLog } from '@milena/log';
+import { createLagReporter, type ConsumedRecord, type LogConsumer, type MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import { createBatcher } from './batcher.ts';
 
@@ -23,10 +23,10 @@ export interface StreamSpec<Row> {
 }
 
 interface StreamDeps {
-  log: Pick<MessageLog, 'consume'>;
+  log: Pick<MessageLog, 'consume' | 'lag'>;
   clock: Clock;
   logger: Logger;
-  metrics: Pick<Metrics, 'recorderUndecodable'>;
+  metrics: Pick<Metrics, 'recorderUndecodable' | 'consumerLag'>;
   lingerMs: number;
   maxRows: number;
   maxBytes: number;
@@ -58,6 +58,7 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
   const { topic } = spec;
   const outage: Outage = { since: null };
   const batcher = createRecordBatcher(deps, spec, outage);
+  const lag = createLagReporter({ ...deps, group: spec.group, topics: [topic] });
   let consumer: LogConsumer | null = null;
   return {
     start: async () => {
@@ -74,8 +75,10 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
         maxUnackedRecords: deps.maxRows * BATCHES_IN_HAND,
         maxUnackedBytes: deps.maxBytes * BATCHES_IN_HAND,
       });
+      lag.start();
     },
     stop: async (deadlineMs) => {
+      lag.stop();
       consumer?.pause();
       await batcher.drain(deadlineMs);
       await consumer?.stop();

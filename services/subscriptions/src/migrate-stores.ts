@@ -8,7 +8,7 @@ import {
 import { migrateClickHouse } from '@milena/stores/clickhouse';
 import { migrate } from '@milena/stores/postgres';
 
-export type MigrationConfig = PostgresConfig & ClickHouseConfig & { LOG_RETENTION_HOURS: number };
+type MigrationConfig = PostgresConfig & ClickHouseConfig & { LOG_RETENTION_HOURS: number };
 
 /** Brings both schemas up to date, waiting for the stores until `told`. Several processes may do this at once. */
 export function migrateStores(
