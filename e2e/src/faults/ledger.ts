@@ -22,6 +22,8 @@ export interface Ledger {
   cut_off: number;
   /** Attempts logged that the target never saw. */
   invented: string[];
+  /** Successes beyond the first whose answer came too late or not at all: tried again, as it must be. */
+  answered_late: number;
   /** Successes beyond the first, of deliveries with an attempt that may be a repeat. */
   repeated: number;
   /** Deliveries that succeeded more than once with nothing to explain it. */
@@ -36,6 +38,7 @@ interface AttemptsOf {
   delivery_id: string;
   attempts: string;
   may_repeat: string;
+  unanswered: string;
 }
 
 /** Reads the stores of a system under test. */
@@ -61,10 +64,11 @@ export function createAuditor(env: Readonly<Record<string, string>>): Auditor {
   };
 }
 
-interface Stores {
+/** What the stores hold, by delivery id. */
+export interface Stores {
   deadLetters: Set<string>;
   events: Set<string>;
-  attempts: Map<string, { attempts: number; may_repeat: number }>;
+  attempts: Map<string, { attempts: number; may_repeat: number; unanswered: number }>;
   rollupDifference: number;
 }
 
@@ -72,7 +76,8 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
   const letters = await pg.query<{ delivery_id: string }>('SELECT delivery_id FROM dead_letters');
   const events = await clickhouse.select<{ delivery_id: string }>('SELECT delivery_id FROM events FINAL', {});
   const attempts = await clickhouse.select<AttemptsOf>(
-    `SELECT delivery_id, count() AS attempts, countIf(may_repeat) AS may_repeat
+    `SELECT delivery_id, count() AS attempts, countIf(may_repeat) AS may_repeat,
+       countIf(error_kind IN ('timeout', 'reset')) AS unanswered
      FROM attempts FINAL GROUP BY delivery_id`,
     {},
   );
@@ -87,7 +92,11 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
     attempts: new Map(
       attempts.map((row) => [
         row.delivery_id,
-        { attempts: Number(row.attempts), may_repeat: Number(row.may_repeat) },
+        {
+          attempts: Number(row.attempts),
+          may_repeat: Number(row.may_repeat),
+          unanswered: Number(row.unanswered),
+        },
       ]),
     ),
     rollupDifference: Number(difference?.n),
@@ -97,7 +106,8 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
 const succeeded = (requests: readonly Seen[]): number =>
   requests.filter(({ status }) => status === 200).length;
 
-function judge(sent: Sent, target: Target, stores: Stores): Ledger {
+/** Holds what was promised against what the target saw and what the stores hold. */
+export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores): Ledger {
   const ledger: Ledger = {
     accepted: sent.accepted.size,
     refused: sent.refused.length,
@@ -111,6 +121,7 @@ function judge(sent: Sent, target: Target, stores: Stores): Ledger {
     unlogged: [],
     cut_off: 0,
     invented: [],
+    answered_late: 0,
     repeated: 0,
     unexplained: [],
     other_ids: [],
@@ -118,7 +129,7 @@ function judge(sent: Sent, target: Target, stores: Stores): Ledger {
   };
   for (const [id, eventId] of sent.accepted) {
     const requests = target.seen.get(id) ?? [];
-    const logged = stores.attempts.get(id) ?? { attempts: 0, may_repeat: 0 };
+    const logged = stores.attempts.get(id) ?? { attempts: 0, may_repeat: 0, unanswered: 0 };
     const successes = succeeded(requests);
     ledger.requests += requests.length;
     ledger.attempts += logged.attempts;
@@ -131,8 +142,11 @@ function judge(sent: Sent, target: Target, stores: Stores): Ledger {
     if (beyond < 0) ledger.invented.push(id);
     if (beyond > 0 && logged.may_repeat >= beyond) ledger.cut_off += beyond;
     else if (beyond > 0) ledger.unlogged.push(id);
-    if (successes > 1 && logged.may_repeat > 0) ledger.repeated += successes - 1;
-    else if (successes > 1) ledger.unexplained.push(id);
+    const again = Math.max(0, successes - 1);
+    const late = Math.min(again, logged.unanswered);
+    ledger.answered_late += late;
+    if (again > late && logged.may_repeat > 0) ledger.repeated += again - late;
+    else if (again > late) ledger.unexplained.push(id);
   }
   return ledger;
 }
@@ -153,7 +167,7 @@ export function ledgerText(name: string, ledger: Ledger): string {
     `  accepted ${ledger.accepted} = delivered ${ledger.delivered} + dead-lettered ${ledger.dead_lettered} + missing ${count(ledger.missing)}`,
     `  refused ${ledger.refused}, unanswered ${ledger.unanswered}, not recorded ${count(ledger.unrecorded)}`,
     `  requests seen ${ledger.requests}, attempts logged ${ledger.attempts}: cut off by a crash ${ledger.cut_off}, not logged ${count(ledger.unlogged)}, never seen ${count(ledger.invented)}`,
-    `  delivered again: after a crash or a moved partition ${ledger.repeated}, unexplained ${count(ledger.unexplained)}; other ids ${count(ledger.other_ids)}; roll-ups off by ${ledger.rollup_difference}`,
+    `  delivered again: after a crash or a moved partition ${ledger.repeated}, answered too late ${ledger.answered_late}, unexplained ${count(ledger.unexplained)}; other ids ${count(ledger.other_ids)}; roll-ups off by ${ledger.rollup_difference}`,
     '',
   ].join('\n');
 }
