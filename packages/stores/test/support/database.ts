@@ -17,11 +17,13 @@ function withDatabase(url: string, name: string): string {
 }
 
 /**
- * A fresh database with the whole schema, on the server that the global set-up started (or TEST_DATABASE_URL named).
+ * A fresh database with the whole schema, on a server, by default the one that the global set-up started (or
+ * TEST_DATABASE_URL named).
  * The first caller of a run migrates a template; every other database is a copy of it, which takes some 30 ms.
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const serverUrl = process.env['TEST_DATABASE_URL'];
+export async function createTestDatabase(
+  serverUrl = process.env['TEST_DATABASE_URL'],
+): Promise<TestDatabase> {
   if (serverUrl === undefined)
     throw new Error('TEST_DATABASE_URL is not set: does jest run the global set-up?');
   const run = process.env['MILENA_TEST_RUN'] ?? 'none';

@@ -1,0 +1,3 @@
+import { portsOn } from './ports.ts';
+
+portsOn('a Postgres server', () => process.env['DATABASE_URL']);

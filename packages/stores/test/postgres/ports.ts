@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '@milena/runtime';
+import {
+  createCancellationStore,
+  createDeadLetterStore,
+  createIdempotencyStore,
+  createLiveSubscriptionStore,
+  createSecretBox,
+  createSubscriptionHealthStore,
+  createSubscriptionStore,
+  openPostgres,
+  type Postgres,
+} from '../../src/postgres/index.ts';
+import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
+import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
+import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
+import { describeSubscriptionStore, type SubscriptionStores } from '../subscription-store.conformance.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+/** Every suite of the relational port over a server. `url` is asked once the tests run. */
+export function portsOn(name: string, url: () => string | undefined): void {
+  let database: TestDatabase;
+  let pg: Postgres;
+
+  beforeAll(async () => {
+    database = await createTestDatabase(url());
+    pg = openPostgres({ url: database.url });
+  });
+
+  afterAll(async () => {
+    await pg.close();
+    await database.drop();
+  });
+
+  const openSubscriptionStores = (clock: Clock): Promise<SubscriptionStores> => {
+    const deps = { pg, clock, secretBox: createSecretBox(randomBytes(32)) };
+    return Promise.resolve({
+      subscriptions: createSubscriptionStore(deps),
+      live: createLiveSubscriptionStore(deps),
+      health: createSubscriptionHealthStore(deps),
+      cancellations: createCancellationStore(deps),
+    });
+  };
+
+  describeSubscriptionStore(name, openSubscriptionStores);
+
+  describeLiveSubscriptions(name, openSubscriptionStores);
+
+  describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
+
+  describeDeadLetterStore(name, () => Promise.resolve(createDeadLetterStore({ pg })));
+}
