@@ -2,7 +2,7 @@ import type { ServiceName } from '@milena/testing';
 import { type Engine, stack } from './engines.ts';
 import type { World } from './world.ts';
 
-const ROUNDS = 8;
+const ROUNDS = 6;
 
 /** mulberry32: the same numbers in [0, 1) for the same seed. */
 function createDice(seed: number): () => number {
