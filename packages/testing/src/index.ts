@@ -1,3 +1,4 @@
+export * from './api-keys.ts';
 export * from './openapi.ts';
 export * from './all-in-one.ts';
 export * from './postgres.ts';
