@@ -26,7 +26,6 @@ import { createServicesPart, DEPENDENCIES } from './services-part.ts';
  */
 export function planAllInOne(config: AllInOneConfig, print: (text: string) => void): ProcessPlan {
   assertSafeToListen(config.HOST, config.API_KEY);
-  const authenticate = createApiKeyAuthenticator({ apiKey: config.API_KEY });
   const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
   const base = {
     config,
@@ -39,6 +38,11 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
   const endpoints: Endpoints = { pid: process.pid, api: '', docs: '', admin: '', demo_receiver: '' };
 
   const services = createServicesPart({ ...base, guard, dataDir });
+  const authenticate = createApiKeyAuthenticator({
+    ...base,
+    apiKey: config.API_KEY,
+    keys: { find: (hash) => services.keys().find(hash), any: () => services.keys().any() },
+  });
   const readiness = createReadiness(
     DEPENDENCIES.map((name) => ({ name, required: true, check: () => services.check(name) })),
   );

@@ -64,7 +64,7 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
-      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30 },
+      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30, hasFirstKey: false },
     });
     return { clock, calls, state, maintenance };
   }
