@@ -118,6 +118,7 @@ test('what the server itself may refuse is documented without being listed', () 
     '400',
     '401',
     '403',
+    '404',
     '409',
     '413',
     '415',

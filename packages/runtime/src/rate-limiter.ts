@@ -1,4 +1,4 @@
-import type { Clock } from '@milena/runtime';
+import type { Clock } from './clock.ts';
 
 interface Bucket {
   tokens: number;
