@@ -4,7 +4,7 @@ import type { LiveSubscriptionStore, SubscriptionStore } from '../src/ports.ts';
 import { subscriptionInput } from './support/subscription-input.ts';
 
 /** The stores as a process with these keys has them. */
-export interface Keyed {
+interface Keyed {
   subscriptions: SubscriptionStore;
   live: LiveSubscriptionStore;
   resealer: SecretResealer;

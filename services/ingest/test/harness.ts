@@ -7,15 +7,20 @@ import { createFakeDirectory, createFakeIdempotency, createFakeLog, type FakeIde
 
 export const KEY = 'a-key-for-tests-0123456789';
 export const READ_KEY = 'a-read-key-0123456789';
+/** With the scope ingest, for the tenant `shop-1` alone. */
+export const TENANT_KEY = 'a-tenant-key-0123456789';
 
 const configured = (apiKey: string) =>
   createApiKeyAuthenticator({ apiKey, keys: noStoredKeys, clock: systemClock });
 
-/** The configured key with every scope, and one that may only read. */
-const authenticate: Authenticate = (authorization) =>
-  authorization === `Bearer ${READ_KEY}`
-    ? Promise.resolve({ name: 'reader', scopes: ['read'], tenant_id: null })
-    : configured(KEY)(authorization);
+/** The configured key with every scope, one that may only read, and one of a tenant. */
+const authenticate: Authenticate = (authorization) => {
+  if (authorization === `Bearer ${READ_KEY}`)
+    return Promise.resolve({ name: 'reader', scopes: ['read'], tenant_id: null });
+  if (authorization === `Bearer ${TENANT_KEY}`)
+    return Promise.resolve({ name: 'shop', scopes: ['ingest'], tenant_id: 'shop-1' });
+  return configured(KEY)(authorization);
+};
 
 interface Answer {
   status: number;
@@ -100,6 +105,7 @@ export async function startIngest(options: Options = {}) {
     idempotency,
     lines,
     service,
+    document: server.document,
     metrics,
     post,
     /** With the key that may do everything. */
