@@ -3,6 +3,7 @@ import { HttpProblem, notFound } from '@milena/http';
 import type { Logger } from '@milena/runtime';
 import type { SecretChange, UpdateResult } from '@milena/stores';
 import type { z } from 'zod';
+import { withCredentials } from './credential-headers.ts';
 import type { CallDeps } from './deps.ts';
 import { expectedVersion, preconditionFailed, readIfMatch } from './etag.ts';
 import { findSubscription } from './find-subscription.ts';
@@ -66,7 +67,8 @@ export async function createSubscription(
   log: Logger,
 ): Promise<Written> {
   const { fields, secret, shown } = takeSecret(body);
-  const input = { ...fields, tenant_id: deps.tenantAsked(fields.tenant_id) ?? DEFAULT_TENANT };
+  const tenant_id = deps.tenantAsked(fields.tenant_id) ?? DEFAULT_TENANT;
+  const input = { ...fields, tenant_id, headers: withCredentials(fields.headers, {}) };
   checkInput(input, deps);
   const subscription = await deps.subscriptions.insert(input, secret ?? null);
   await announce(deps, subscription, 'subscription.created', log);
@@ -85,7 +87,8 @@ export async function replaceSubscription(
   const before = await findSubscription(deps, id);
   const expected = expectedVersion(condition, before.version);
   const { fields, secret, shown } = takeSecret(body);
-  const { tenant_id, ...input } = fields;
+  const { tenant_id, ...given } = fields;
+  const input = { ...given, headers: withCredentials(given.headers, before.headers) };
   assertSameTenant(deps, before, tenant_id);
   checkInput(input, deps);
   const subscription = updated(await deps.subscriptions.update(id, input, secretChange(secret), expected));

@@ -1,5 +1,6 @@
 import { subscriptionSchema, tenantIdSchema } from '@milena/domain';
 import { pageOf, pageQuery, route, type Route } from '@milena/http';
+import { withoutCredentials } from '../credential-headers.ts';
 import { defined } from '../defined.ts';
 import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
@@ -24,7 +25,8 @@ const listSchema = pageOf(subscriptionSchema).meta({ id: 'SubscriptionPage' });
 
 /** The secret shows in the answer that made it, and nowhere else. */
 function writtenReply(written: Written, status: number, headers: Record<string, string> = {}) {
-  const { subscription, secret } = written;
+  const { secret } = written;
+  const subscription = withoutCredentials(written.subscription);
   return {
     status,
     headers: { etag: etagOf(subscription.version), 'cache-control': 'no-store', ...headers },
@@ -67,10 +69,10 @@ function list({ as }: RouteDeps): Route {
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400],
-    handler: async ({ principal, query: { tenant_id, ...page } }) => ({
-      status: 200,
-      body: await as(principal).subscriptions.list(defined({ tenant_id }), page),
-    }),
+    handler: async ({ principal, query: { tenant_id, ...page } }) => {
+      const found = await as(principal).subscriptions.list(defined({ tenant_id }), page);
+      return { status: 200, body: { ...found, data: found.data.map(withoutCredentials) } };
+    },
   });
 }
 
@@ -93,7 +95,7 @@ function read({ as }: RouteDeps): Route {
       const subscription = await findSubscription(as(principal), params.id);
       const headers = { etag: etagOf(subscription.version) };
       if (isNotModified(requestHeaders, subscription.version)) return { status: 304, headers };
-      return { status: 200, headers, body: subscription };
+      return { status: 200, headers, body: withoutCredentials(subscription) };
     },
   });
 }
