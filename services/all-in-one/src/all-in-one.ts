@@ -97,7 +97,7 @@ function notesOn(config: AllInOneConfig, dataPath: string): string[] {
       ? 'Targets in private, loopback and link-local ranges are refused.'
       : `Targets in ${allowed} are allowed (ALLOWED_PRIVATE_TARGETS); other private ranges are refused.`,
     config.API_KEY === ''
-      ? 'No API_KEY is set: the API is open, on loopback only.'
+      ? 'No API_KEY is set: the API is on loopback only, and open unless keys are stored.'
       : 'Calls need the key in API_KEY.',
   ];
 }
