@@ -1,4 +1,4 @@
-import { removeDataDir, startAllInOne, startDistributed } from '@milena/testing';
+import { removeDataDir, SERVICES, startAllInOne, startDistributed } from '@milena/testing';
 
 /** Milena as it runs, from outside. */
 export interface System {
@@ -9,6 +9,10 @@ export interface System {
   demo_receiver: string;
   /** Memory of the process that delivers, bytes. */
   residentBytes(): Promise<number>;
+  /** The newest part of what each process printed. */
+  output(): string;
+  /** Of every process. */
+  metrics(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -19,6 +23,11 @@ async function residentBytes(admin: string): Promise<number> {
   return Number(/^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1]);
 }
 
+async function metricsOf(admins: readonly string[]): Promise<string> {
+  const texts = await Promise.all(admins.map(async (admin) => (await fetch(`${admin}/metrics`)).text()));
+  return texts.join('\n');
+}
+
 /** One process over embedded parts. */
 export const allInOne: StartSystem = async (env) => {
   const milena = await startAllInOne({ env });
@@ -27,6 +36,8 @@ export const allInOne: StartSystem = async (env) => {
     ingest: milena.api,
     demo_receiver: milena.demo_receiver,
     residentBytes: () => residentBytes(milena.admin),
+    output: () => milena.output(),
+    metrics: () => metricsOf([milena.admin]),
     close: async () => {
       await milena.stop();
       removeDataDir(milena.dataDir);
@@ -37,11 +48,17 @@ export const allInOne: StartSystem = async (env) => {
 /** One process for each service, over the real engines. */
 export const distributed: StartSystem = async (env) => {
   const milena = await startDistributed({ env });
+  const processes = () => SERVICES.flatMap((name) => milena.replicas(name));
   return {
     api: milena.api,
     ingest: milena.ingest,
     demo_receiver: milena.demo_receiver,
     residentBytes: () => residentBytes(milena.replicas('delivery')[0]?.addresses['admin'] ?? ''),
+    output: () =>
+      processes()
+        .map((process) => process.output())
+        .join('\n'),
+    metrics: () => metricsOf(processes().map(({ addresses }) => addresses['admin'] ?? '')),
     close: () => milena.close(),
   };
 };

@@ -1,3 +1,4 @@
+export * from './api-key.ts';
 export * from './attempt.ts';
 export * from './codec.ts';
 export * from './delivery.ts';

@@ -68,7 +68,8 @@ export const subscriptionInputShape = {
   description: textSchema(1000).nullable(),
   enabled: z.boolean(),
   headers: customHeadersSchema.meta({
-    description: 'Sent with every delivery.',
+    description:
+      'Sent with every delivery. Values that prove something (Authorization, Cookie, names that end in -key, -token, -secret, -password or -auth) are shown as `***`; sent back like that they stay as they are.',
     example: { 'x-shop': 'north' },
   }),
   timeout_ms: z.int().min(100).max(60_000).nullable().meta({ description: 'Deadline of one attempt.' }),

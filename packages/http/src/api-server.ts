@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
 import Koa from 'koa';
-import type { Authenticate } from './auth.ts';
+import type { Authenticate } from './authenticator.ts';
 import type { Context, RequestState } from './context.ts';
 import { docsUi } from './docs-ui.ts';
+import { createFailureLimit } from './failure-limit.ts';
 import { observeRequests } from './observe.ts';
 import { buildOpenApi } from './openapi.ts';
 import type { Route } from './route.ts';
@@ -64,7 +65,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   const router = createRouter(routes, allPages(options), {
     authenticate: options.authenticate,
+    failures: createFailureLimit({ clock, logger }),
     logger,
+    clock,
     jsonLimit: options.maxPayload ?? DEFAULT_JSON_LIMIT,
     stopping: stopping.signal,
   });

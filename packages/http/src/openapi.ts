@@ -31,7 +31,8 @@ const PROBLEMS: Readonly<Record<number, readonly [description: string, header?: 
 /** What the server itself may refuse, so that no route has to list it. */
 function problemsOf(route: Route): number[] {
   const statuses = new Set(route.problems);
-  if (route.access !== 'open') statuses.add(401).add(503);
+  // 404: of a key that is bound to a tenant, for whatever it names of another.
+  if (route.access !== 'open') statuses.add(401).add(404).add(429).add(503);
   if (route.access !== 'open' && route.access !== 'optional') statuses.add(403);
   if (route.params) statuses.add(404);
   if (route.query) statuses.add(400);

@@ -1,12 +1,10 @@
+import type { Scope } from '@milena/domain';
 import type { Logger } from '@milena/runtime';
 import type { z } from 'zod';
 
-/** What a key may do. `admin` includes the others. */
-export type Scope = 'admin' | 'read' | 'ingest';
-
 /** Who calls. `tenant_id` null = every tenant. */
 export interface Principal {
-  /** Shown in logs: the key's id, or `open` when no key is configured. */
+  /** Shown in logs: a stored key's id, `api-key` for that of the configuration, `open` when nobody needs one. */
   name: string;
   scopes: readonly Scope[];
   tenant_id: string | null;

@@ -1,21 +1,29 @@
 import type { ServerResponse } from 'node:http';
-import type { Logger } from '@milena/runtime';
-import { authorize, type Authenticate } from './auth.ts';
+import type { CancelTimer, Clock, Logger } from '@milena/runtime';
+import { authorize } from './auth.ts';
+import type { Authenticate } from './authenticator.ts';
 import type { Context } from './context.ts';
 import type { PathParams } from './direct-paths.ts';
+import type { FailureLimit } from './failure-limit.ts';
+import { HttpProblem } from './problem.ts';
 import { createJsonReader, readRawBody } from './request-body.ts';
 import { isStream, sendReply, sendStream, type StreamReply } from './reply.ts';
-import type { Principal, Route, RouteRequest } from './route.ts';
+import type { Access, Principal, Route, RouteRequest } from './route.ts';
 import { checkBody, checkParams, checkQuery } from './validation.ts';
 
 export interface RouteDeps {
   authenticate: Authenticate;
+  failures: FailureLimit;
   logger: Logger;
+  clock: Clock;
   /** Largest JSON body of a route that names no limit of its own, bytes. */
   jsonLimit: number;
   /** Aborted when the server stops: ends streams, and connections after their next reply. */
   stopping: AbortSignal;
 }
+
+/** How often the caller of an open stream is looked at again: a key that is revoked or expires ends it. */
+const RECHECK_MS = 1000;
 
 /** Log line context and abort signal cost more than a small handler, so they are made when asked for. */
 class LazyRequest implements RouteRequest<unknown, unknown, unknown> {
@@ -73,7 +81,7 @@ export function serveRoute(
   const { params, query, access } = route;
   const readBody = bodyReader(route, deps);
 
-  return async (ctx, pathParams) => {
+  async function serve(ctx: Context, pathParams: PathParams): Promise<void> {
     const { state } = ctx;
     state.route = route.path;
     const request = new LazyRequest(ctx, deps.logger);
@@ -89,10 +97,46 @@ export function serveRoute(
     if (deps.stopping.aborted) ctx.res.shouldKeepAlive = false;
     if (isStream(reply.body)) {
       state.streamed = true;
-      await streamUntilStop(ctx, request, { ...reply, body: reply.body }, deps.stopping);
+      const unwatch = access === 'open' ? () => undefined : watchCaller(request, access, deps);
+      await streamUntilStop(ctx, request, { ...reply, body: reply.body }, deps.stopping).finally(unwatch);
     } else {
       sendReply(ctx.res, reply, state.requestId);
     }
+  }
+
+  return async (ctx, pathParams) => {
+    try {
+      await serve(ctx, pathParams);
+    } catch (error) {
+      const { authorization } = ctx.req.headers;
+      throw deps.failures.judge(error, { address: ctx.req.socket.remoteAddress, authorization });
+    }
+  };
+}
+
+/** Aborts the request when its key is not good any more; returns what ends the watch. */
+function watchCaller(request: LazyRequest, access: Access, deps: RouteDeps): () => void {
+  let cancel: CancelTimer = () => undefined;
+  let over = false;
+  const look = async (): Promise<void> => {
+    try {
+      await authorize(deps.authenticate, access, request.headers['authorization']);
+    } catch (error) {
+      // Anything else says nothing about the key.
+      if (error instanceof HttpProblem) {
+        request.abort();
+        return;
+      }
+    }
+    if (!over) wait();
+  };
+  const wait = (): void => {
+    cancel = deps.clock.after(RECHECK_MS, () => void look());
+  };
+  wait();
+  return () => {
+    over = true;
+    cancel();
   };
 }
 

@@ -118,15 +118,27 @@ test('what the server itself may refuse is documented without being listed', () 
     '400',
     '401',
     '403',
+    '404',
     '409',
     '413',
     '415',
     '422',
+    '429',
     '500',
     '503',
   ]);
-  expect(statuses('/things/{id}', 'get')).toEqual(['200', '401', '403', '404', '500', '503']);
-  expect(statuses('/raw/{id}', 'post')).toEqual(['200', '400', '401', '404', '413', '415', '500', '503']);
+  expect(statuses('/things/{id}', 'get')).toEqual(['200', '401', '403', '404', '429', '500', '503']);
+  expect(statuses('/raw/{id}', 'post')).toEqual([
+    '200',
+    '400',
+    '401',
+    '404',
+    '413',
+    '415',
+    '429',
+    '500',
+    '503',
+  ]);
   expect(document.components.responses.Problem401).toMatchObject({
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     headers: { 'WWW-Authenticate': expect.anything() },

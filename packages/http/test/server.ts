@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { createLogger, createMetrics, systemClock } from '@milena/runtime';
-import { createContractChecker } from '@milena/testing';
+import { createContractChecker, noStoredKeys } from '@milena/testing';
 import {
   createApiKeyAuthenticator,
   createApiServer,
@@ -44,7 +44,7 @@ export async function startServer(
     description: 'An API for tests.',
     version: '1.2.3',
     routes,
-    authenticate: createApiKeyAuthenticator({ apiKey: KEY }),
+    authenticate: createApiKeyAuthenticator({ apiKey: KEY, keys: noStoredKeys, clock: systemClock }),
     host: '127.0.0.1',
     port: 0,
     logger: createLogger({ service: 'test', level: 'debug', destination }),

@@ -1,6 +1,7 @@
-import { route } from '../src/index.ts';
-import { createThing } from './routes.ts';
-import { startServer, until, type TestServer } from './server.ts';
+import { createTestClock } from '@milena/runtime';
+import { route, type Authenticate } from '../src/index.ts';
+import { createThing, plain } from './routes.ts';
+import { BEARER, startServer, until, type TestServer } from './server.ts';
 
 /** A stream that the test feeds by hand. */
 function createFeed() {
@@ -108,6 +109,39 @@ test('a stop of the server ends streams cleanly', async () => {
   expect(await read(reader)).toBeNull();
   await stopped;
   expect(feed.state).toMatchObject({ aborted: true, ended: true });
+});
+
+test('a stream ends when the key that opened it is not good any more, and not when nobody can say', async () => {
+  const clock = createTestClock();
+  const source = createFeed();
+  let answer: () => ReturnType<Authenticate> = () =>
+    Promise.resolve({ name: 'key', scopes: ['read'], tenant_id: null });
+  const guarded = await startServer(
+    [
+      plain('/stream', 'read', () =>
+        Promise.resolve({ status: 200, body: source.open(new AbortController().signal) }),
+      ),
+    ],
+    { authenticate: () => answer(), clock },
+  );
+  const reply = await fetch(`${guarded.url}/stream`, { headers: BEARER });
+  const reader = reply.body!.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  const pass = async (): Promise<void> => {
+    clock.advance(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await pass();
+  answer = () => Promise.reject(new Error('the store is away'));
+  await pass();
+  source.push('data: 1\n\n');
+  expect(await read(reader)).toBe('data: 1\n\n');
+  answer = () => Promise.resolve('wrong');
+  await pass();
+  expect(await read(reader)).toBeNull();
+  await until(() => clock.nextTimerAt() === null);
+  const stopped = guarded.stop(0);
+  clock.advance(1);
+  await stopped;
 });
 
 test('a source that fails breaks the connection instead of feigning an end', async () => {

@@ -6,5 +6,6 @@ export * from './lifecycle.ts';
 export * from './listening.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './rate-limiter.ts';
 export * from './ready.ts';
 export * from './settings-table.ts';

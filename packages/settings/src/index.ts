@@ -100,7 +100,7 @@ export const SETTINGS = {
   DATA_DIR: text('Where the embedded parts keep their data.', './.milena'),
   DEMO_RECEIVER_PORT: port('Port of the demo receiver of the all-in-one (0 = any free one).', 8090),
   API_KEY: text(
-    'A first admin key, at least 16 characters. Unset: the API is open and listens on loopback only.',
+    'A first admin key, at least 16 characters. Unset: the API listens on loopback only, and is open until a key is stored.',
     '',
     true,
   ),
@@ -110,6 +110,16 @@ export const SETTINGS = {
     secret: true,
     parse: parseSecretsKey,
   } satisfies Setting<Buffer | null>,
+  SECRETS_KEY_PREVIOUS: {
+    doc: 'Keys that still open what was encrypted under them, separated by commas; for a change of SECRETS_KEY (docs/secrets.md).',
+    fallback: '',
+    secret: true,
+    parse: (value: string) =>
+      value.split(',').flatMap((part) => {
+        const key = parseSecretsKey(part.trim());
+        return key === null ? [] : [key];
+      }),
+  } satisfies Setting<Buffer[]>,
   RETRY_DELAYS: {
     doc: 'Wait before each retry; their number is the number of retries.',
     fallback: '10s,30s,1m,5m,15m',

@@ -133,3 +133,12 @@ test.each([
 test('where the engines are must be said', () => {
   expect(problemsOf({ KAFKA_BROKERS: '', DATABASE_URL: '', CLICKHOUSE_URL: '' })).toHaveLength(3);
 });
+
+test('keys before the current one are a list, and a wrong one among them is not shown', () => {
+  const keys = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const text = keys.map((key) => key.toString('base64')).join(' , ');
+  expect(SETTINGS.SECRETS_KEY_PREVIOUS.parse(text)).toEqual(keys);
+  expect(SETTINGS.SECRETS_KEY_PREVIOUS.parse('')).toEqual([]);
+  const [problem] = problemsOf({ SECRETS_KEY_PREVIOUS: `${text},c2hvcnQ=` });
+  expect(problem).toMatch(/^SECRETS_KEY_PREVIOUS=\(hidden\): must be 32 bytes/);
+});

@@ -1,10 +1,11 @@
 import { topicTable, type MessageLog } from '@milena/log';
 import { createKafkaLog, type KafkaLogLimits } from '@milena/log/kafka';
 import type { ReadyCheck } from '@milena/runtime';
-import type { SubscriptionDirectory } from '@milena/stores';
-import { createSubscriptionDirectory } from '@milena/stores/cache';
+import type { ApiKeyDirectory, SubscriptionDirectory } from '@milena/stores';
+import { createApiKeyDirectory, createSubscriptionDirectory } from '@milena/stores/cache';
 import { openClickHouse, type ClickHouse, type ClickHouseOptions } from '@milena/stores/clickhouse';
 import {
+  createApiKeyStore,
   createLiveSubscriptionStore,
   createSecretBox,
   openPostgres,
@@ -22,6 +23,8 @@ export interface Engines {
   log(config: KafkaConfig, told: AbortSignal, limits?: Partial<KafkaLogLimits>): Promise<MessageLog>;
   postgres(config: PostgresConfig): Postgres;
   clickhouse(config: ClickHouseConfig): ClickHouse;
+  /** API keys behind the cache in process. */
+  apiKeys(pg: Postgres): ApiKeyDirectory;
   /** Subscriptions behind the caches: in process, then Redis when there is one, then Postgres. */
   directory(
     config: DirectoryConfig,
@@ -68,8 +71,13 @@ export function createEngines(base: ProcessBase): Engines {
       checks.push({ name: 'clickhouse', check: () => clickhouse.ping() });
       return clickhouse;
     },
+    apiKeys: (pg) => {
+      const keys = createApiKeyDirectory({ store: createApiKeyStore({ pg, clock }), clock });
+      closers.push(() => keys.close());
+      return keys;
+    },
     directory: (config, pg) => {
-      const secretBox = createSecretBox(config.SECRETS_KEY);
+      const secretBox = createSecretBox(config.SECRETS_KEY, config.SECRETS_KEY_PREVIOUS);
       const live = createLiveSubscriptionStore({ pg, secretBox, clock });
       const cache = openCache(config, { ...base, live });
       closers.push(() => cache.close());

@@ -1,1 +1,2 @@
+export * from './access-ports.ts';
 export * from './ports.ts';

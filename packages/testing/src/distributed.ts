@@ -3,7 +3,7 @@ import { openClickHouse } from '@milena/stores/clickhouse';
 import { openPostgres } from '@milena/stores/postgres';
 import { type ServiceProcess, startServiceProcess } from './service-process.ts';
 
-const SERVICES = ['subscriptions', 'ingest', 'recorder', 'delivery'] as const;
+export const SERVICES = ['subscriptions', 'ingest', 'recorder', 'delivery'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Every service in processes of its own, over the real engines. Has names of its own in each engine. */

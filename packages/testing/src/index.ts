@@ -1,3 +1,5 @@
+export * from './api-keys.ts';
+export * from './foreign-tenant.ts';
 export * from './openapi.ts';
 export * from './all-in-one.ts';
 export * from './postgres.ts';

@@ -26,7 +26,6 @@ import { createServicesPart, DEPENDENCIES } from './services-part.ts';
  */
 export function planAllInOne(config: AllInOneConfig, print: (text: string) => void): ProcessPlan {
   assertSafeToListen(config.HOST, config.API_KEY);
-  const authenticate = createApiKeyAuthenticator({ apiKey: config.API_KEY });
   const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
   const base = {
     config,
@@ -39,6 +38,11 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
   const endpoints: Endpoints = { pid: process.pid, api: '', docs: '', admin: '', demo_receiver: '' };
 
   const services = createServicesPart({ ...base, guard, dataDir });
+  const authenticate = createApiKeyAuthenticator({
+    ...base,
+    apiKey: config.API_KEY,
+    keys: { find: (hash) => services.keys().find(hash), any: () => services.keys().any() },
+  });
   const readiness = createReadiness(
     DEPENDENCIES.map((name) => ({ name, required: true, check: () => services.check(name) })),
   );
@@ -93,7 +97,7 @@ function notesOn(config: AllInOneConfig, dataPath: string): string[] {
       ? 'Targets in private, loopback and link-local ranges are refused.'
       : `Targets in ${allowed} are allowed (ALLOWED_PRIVATE_TARGETS); other private ranges are refused.`,
     config.API_KEY === ''
-      ? 'No API_KEY is set: the API is open, on loopback only.'
+      ? 'No API_KEY is set: the API is on loopback only, and open unless keys are stored.'
       : 'Calls need the key in API_KEY.',
   ];
 }

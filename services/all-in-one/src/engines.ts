@@ -45,7 +45,8 @@ export async function openEngines(deps: EnginesDeps): Promise<Engines> {
   ]);
   const [pg, clickhouse, log] = opened;
   if (pg.status === 'fulfilled' && clickhouse.status === 'fulfilled' && log.status === 'fulfilled') {
-    const secretBox = createSecretBox(deps.config.SECRETS_KEY ?? deps.dataDir.secretsKey());
+    const { SECRETS_KEY, SECRETS_KEY_PREVIOUS } = deps.config;
+    const secretBox = createSecretBox(SECRETS_KEY ?? deps.dataDir.secretsKey(), SECRETS_KEY_PREVIOUS);
     return { pg: pg.value, clickhouse: clickhouse.value, log: log.value, secretBox, close };
   }
   await close();

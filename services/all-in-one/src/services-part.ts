@@ -2,6 +2,7 @@ import type { SsrfGuard } from '@milena/egress';
 import type { Route } from '@milena/http';
 import type { Clock, Logger, Metrics, ProcessPart } from '@milena/runtime';
 import type { AllInOneConfig } from './config.ts';
+import type { ApiKeyDirectory } from '@milena/stores';
 import type { DataDir } from './data-dir.ts';
 import { openEngines, type Engines } from './engines.ts';
 import { createServices, type Services } from './services.ts';
@@ -13,6 +14,8 @@ export type Dependency = (typeof DEPENDENCIES)[number];
 export interface ServicesPart extends ProcessPart {
   /** Of both APIs; once it is started. */
   routes(): Route[];
+  /** Once it is started. */
+  keys(): ApiKeyDirectory;
   /** Rejects with the reason when that part can't be used now. */
   check(dependency: Dependency): Promise<void>;
 }
@@ -54,6 +57,7 @@ export function createServicesPart(deps: {
       const { ingest, subscriptions } = mustRun().services;
       return [...ingest.routes, ...subscriptions.routes];
     },
+    keys: () => mustRun().services.keyDirectory,
     check: async (dependency) => {
       const { engines, services } = mustRun();
       if (dependency === 'postgres') await engines.pg.query('SELECT 1');
@@ -82,6 +86,7 @@ async function stopAll({
   delivery,
   post,
   directory,
+  keyDirectory,
 }: Services): Promise<void> {
   await subscriptions.stop();
   await ingest.stop();
@@ -89,4 +94,5 @@ async function stopAll({
   await post.close();
   await recorder.stop();
   await directory.close();
+  await keyDirectory.close();
 }

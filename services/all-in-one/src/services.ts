@@ -4,8 +4,12 @@ import { createHttpPost, type HttpPost, type SsrfGuard } from '@milena/egress';
 import { createIngestService, type IngestService } from '@milena/ingest';
 import { createRecorderService, type RecorderService } from '@milena/recorder';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
-import type { SubscriptionDirectory } from '@milena/stores';
-import { createLocalInvalidationBus, createSubscriptionDirectory } from '@milena/stores/cache';
+import type { ApiKeyDirectory, SubscriptionDirectory } from '@milena/stores';
+import {
+  createApiKeyDirectory,
+  createLocalInvalidationBus,
+  createSubscriptionDirectory,
+} from '@milena/stores/cache';
 import {
   createAttemptReader,
   createDeliveryReader,
@@ -13,10 +17,12 @@ import {
   createStatsReader,
 } from '@milena/stores/clickhouse';
 import {
+  createApiKeyStore,
   createCancellationStore,
   createDeadLetterStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createSecretResealer,
   createSubscriptionHealthStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
@@ -24,7 +30,7 @@ import { createSubscriptionsService, type SubscriptionsService } from '@milena/s
 import type { AllInOneConfig } from './config.ts';
 import type { Engines } from './engines.ts';
 
-/** The four services, and the two parts that they share and that are to be closed after them. */
+/** The four services, and the parts that they share and that are to be closed after them. */
 export interface Services {
   ingest: IngestService;
   subscriptions: SubscriptionsService;
@@ -32,6 +38,7 @@ export interface Services {
   recorder: RecorderService;
   post: HttpPost;
   directory: SubscriptionDirectory;
+  keyDirectory: ApiKeyDirectory;
 }
 
 interface ServicesDeps {
@@ -53,6 +60,8 @@ export function createServices(deps: ServicesDeps): Services {
     live: createLiveSubscriptionStore({ pg, secretBox, clock }),
     bus: createLocalInvalidationBus(),
   });
+  const apiKeys = createApiKeyStore({ pg, clock });
+  const keyDirectory = createApiKeyDirectory({ store: apiKeys, clock });
   const post = createHttpPost({ ...deps, userAgent: `Milena/${deps.version}` });
   const idempotency = createIdempotencyStore({ pg, clock });
   const deadLetters = createDeadLetterStore({ pg });
@@ -61,10 +70,14 @@ export function createServices(deps: ServicesDeps): Services {
   return {
     post,
     directory,
+    keyDirectory,
     ingest: createIngestService({ ...shared, config: { maxPayloadBytes: config.MAX_PAYLOAD_BYTES } }),
     subscriptions: createSubscriptionsService({
       ...shared,
       subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
+      secrets: createSecretResealer({ pg, secretBox }),
+      apiKeys,
+      keyDirectory,
       cancellations: createCancellationStore({ pg, clock }),
       deliveries: createDeliveryReader({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
@@ -73,6 +86,7 @@ export function createServices(deps: ServicesDeps): Services {
         retryDelays: config.RETRY_DELAYS,
         retentionHours: config.LOG_RETENTION_HOURS,
         deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
+        hasFirstKey: config.API_KEY !== '',
       },
     }),
     delivery: createDeliveryService({

@@ -15,6 +15,8 @@ export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
   assertSafeToListen(config.HOST, config.API_KEY);
   const base = createProcessBase('ingest', version, config);
   const engines = createEngines(base);
+  const pg = engines.postgres(config);
+  const keys = engines.apiKeys(pg);
   let routes: Route[] = [];
 
   return planProcess({
@@ -23,7 +25,6 @@ export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
     shownConfig: describeConfig(env, INGEST_SETTINGS),
     start: async (told) => {
       const log = await engines.log(config, told);
-      const pg = engines.postgres(config);
       const { directory } = engines.directory(config, pg);
       const service = createIngestService({
         ...base,
@@ -47,7 +48,7 @@ export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
       description:
         'Accepts events and answers 202 once they are safe in the log. Errors are application/problem+json (RFC 9457).',
       port: config.PORT,
-      authenticate: createApiKeyAuthenticator({ apiKey: config.API_KEY }),
+      authenticate: createApiKeyAuthenticator({ apiKey: config.API_KEY, keys, clock: base.clock }),
       routes: () => routes,
     },
   });

@@ -1,5 +1,5 @@
 import { DEFAULT_TENANT, eventTypeOf, tenantIdSchema } from '@milena/domain';
-import { HttpProblem } from '@milena/http';
+import { HttpProblem, tenantAsked, type Principal } from '@milena/http';
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
@@ -26,14 +26,18 @@ export function idempotencyKeyOf(headers: Headers): string | null {
 }
 
 /**
- * `X-Tenant-Id`, or `tenant_id` of the query, or the default tenant.
- * @throws HttpProblem 400
+ * `X-Tenant-Id`, or `tenant_id` of the query, or the only tenant that the caller's key knows, or the default one.
+ * @throws HttpProblem 400, or 404 for a tenant that the key does not know
  */
-export function tenantOf(headers: Headers, query: { tenant_id?: string | undefined }): string {
+export function tenantOf(
+  headers: Headers,
+  query: { tenant_id?: string | undefined },
+  caller: Principal | null,
+): string {
   const header = headers['x-tenant-id'];
-  const tenant = header ?? query.tenant_id ?? DEFAULT_TENANT;
-  const result = tenantIdSchema.safeParse(tenant);
-  if (result.success) return tenant;
+  const named = header ?? query.tenant_id;
+  const result = tenantIdSchema.optional().safeParse(named);
+  if (result.success) return tenantAsked(caller, named) ?? DEFAULT_TENANT;
   const name = header === undefined ? 'tenant_id' : 'X-Tenant-Id';
   throw new HttpProblem(
     400,

@@ -1,11 +1,11 @@
-import type { Route } from '@milena/http';
+import type { Principal, Route } from '@milena/http';
 import type { MessageLog } from '@milena/log';
-import type { Clock, Logger, Metrics, ReadyCheck } from '@milena/runtime';
+import { createRateLimiter, type Clock, type Logger, type Metrics, type ReadyCheck } from '@milena/runtime';
 import type { IdempotencyStore, SubscriptionDirectory } from '@milena/stores';
 import { createAcceptEvent, type Acceptance } from './accept-event.ts';
 import { createAppendBatcher } from './append-batcher.ts';
 import { createOnce } from './idempotency.ts';
-import { createRateLimiter } from './rate-limiter.ts';
+import { narrow } from './narrow.ts';
 import { postBatch } from './routes/post-batch.ts';
 import { postEvent } from './routes/post-event.ts';
 import { postIngest } from './routes/post-ingest.ts';
@@ -47,7 +47,8 @@ export function createIngestService(deps: IngestDeps): IngestService {
   const once = createOnce<Acceptance>({ store: deps.idempotency, clock, logger });
   const acceptEvent = createAcceptEvent({ batcher, once, clock, logger, metrics });
   const limiter = createRateLimiter({ clock });
-  const routeDeps = { acceptEvent, directory, limiter, clock, metrics, maxPayloadBytes };
+  const directoryOf = (caller: Principal | null) => narrow(directory, caller);
+  const routeDeps = { acceptEvent, directoryOf, limiter, clock, metrics, maxPayloadBytes };
 
   return {
     routes: [postIngest(routeDeps), postEvent(routeDeps), postBatch(routeDeps)],

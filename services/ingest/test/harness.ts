@@ -1,18 +1,26 @@
 import type { LiveSubscription } from '@milena/domain';
 import { createApiKeyAuthenticator, createApiServer, type Authenticate } from '@milena/http';
-import { createLogger, createMetrics, createTestClock } from '@milena/runtime';
-import { createContractChecker } from '@milena/testing';
+import { createLogger, createMetrics, createTestClock, systemClock } from '@milena/runtime';
+import { createContractChecker, noStoredKeys } from '@milena/testing';
 import { createIngestService } from '../src/service.ts';
 import { createFakeDirectory, createFakeIdempotency, createFakeLog, type FakeIdempotency } from './fakes.ts';
 
 export const KEY = 'a-key-for-tests-0123456789';
 export const READ_KEY = 'a-read-key-0123456789';
+/** With the scope ingest, for the tenant `shop-1` alone. */
+export const TENANT_KEY = 'a-tenant-key-0123456789';
 
-/** The configured key with every scope, and one that may only read. */
-const authenticate: Authenticate = (authorization) =>
-  authorization === `Bearer ${READ_KEY}`
-    ? Promise.resolve({ name: 'reader', scopes: ['read'], tenant_id: null })
-    : createApiKeyAuthenticator({ apiKey: KEY })(authorization);
+const configured = (apiKey: string) =>
+  createApiKeyAuthenticator({ apiKey, keys: noStoredKeys, clock: systemClock });
+
+/** The configured key with every scope, one that may only read, and one of a tenant. */
+const authenticate: Authenticate = (authorization) => {
+  if (authorization === `Bearer ${READ_KEY}`)
+    return Promise.resolve({ name: 'reader', scopes: ['read'], tenant_id: null });
+  if (authorization === `Bearer ${TENANT_KEY}`)
+    return Promise.resolve({ name: 'shop', scopes: ['ingest'], tenant_id: 'shop-1' });
+  return configured(KEY)(authorization);
+};
 
 interface Answer {
   status: number;
@@ -57,7 +65,7 @@ export async function startIngest(options: Options = {}) {
     description: 'Ingest under test.',
     version: '0.0.0',
     routes: service.routes,
-    authenticate: options.open ? createApiKeyAuthenticator({ apiKey: '' }) : authenticate,
+    authenticate: options.open ? configured('') : authenticate,
     host: '127.0.0.1',
     port: 0,
     logger,
@@ -97,6 +105,7 @@ export async function startIngest(options: Options = {}) {
     idempotency,
     lines,
     service,
+    document: server.document,
     metrics,
     post,
     /** With the key that may do everything. */

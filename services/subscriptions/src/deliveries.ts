@@ -10,7 +10,7 @@ import { HttpProblem, notFound } from '@milena/http';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import type { Logger } from '@milena/runtime';
 import type { DeliveryView } from '@milena/stores';
-import type { SubscriptionsDeps } from './deps.ts';
+import type { CallDeps } from './deps.ts';
 import { forget } from './forget.ts';
 import { whenRecorded } from './waiting.ts';
 
@@ -21,7 +21,7 @@ interface Call {
 }
 
 /** @throws HttpProblem 404 */
-export async function findDelivery(deps: SubscriptionsDeps, id: string, call: Call): Promise<DeliveryView> {
+export async function findDelivery(deps: CallDeps, id: string, call: Call): Promise<DeliveryView> {
   const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
   const view = await whenRecorded(wait, () => deps.deliveries.find(id));
   if (view === null) throw notFound('delivery');
@@ -32,7 +32,7 @@ export async function findDelivery(deps: SubscriptionsDeps, id: string, call: Ca
  * A delivery's event with its bytes: from history, or from its dead letter, which is kept longer.
  * @throws HttpProblem 404
  */
-export async function findEvent(deps: SubscriptionsDeps, id: string, call: Call): Promise<EventRow> {
+export async function findEvent(deps: CallDeps, id: string, call: Call): Promise<EventRow> {
   const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
   const recorded = await whenRecorded(wait, () => deps.deliveries.event(id));
   const event = recorded ?? (await deps.deadLetters.find(id));
@@ -67,7 +67,7 @@ type NewDelivery = Pick<
 >;
 
 /** Hands a new delivery to the log, on the same way as one from ingest; resolves with its id when it is durable. */
-async function append(deps: SubscriptionsDeps, delivery: NewDelivery): Promise<string> {
+async function append(deps: CallDeps, delivery: NewDelivery): Promise<string> {
   const now = deps.clock.now();
   const deliveryId = newId(now);
   const whole: Delivery = {
@@ -93,11 +93,7 @@ interface Queued {
  * Sends a `milena.test` event to one subscription, whatever types it asks for.
  * @throws HttpProblem 409 when it is disabled
  */
-export async function sendTest(
-  deps: SubscriptionsDeps,
-  subscription: Subscription,
-  call: Call,
-): Promise<Queued> {
+export async function sendTest(deps: CallDeps, subscription: Subscription, call: Call): Promise<Queued> {
   assertDeliverable(subscription);
   const now = deps.clock.now();
   const event_id = newId(now);
@@ -126,7 +122,7 @@ export async function sendTest(
  * @throws HttpProblem 404, or 409 when the subscription is gone or disabled
  */
 export async function retryDelivery(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   id: string,
   call: Call,
 ): Promise<Queued & { replay_of: string }> {
@@ -156,7 +152,7 @@ export async function retryDelivery(
  * write may be repeated, so a call that failed half way is put right by the next.
  * @throws HttpProblem 404, or 409 when the delivery has come to its end already
  */
-export async function cancelDelivery(deps: SubscriptionsDeps, id: string, call: Call): Promise<DeliveryView> {
+export async function cancelDelivery(deps: CallDeps, id: string, call: Call): Promise<DeliveryView> {
   const view = await findDelivery(deps, id, call);
   if (view.status !== 'queued' && view.status !== 'retrying') {
     throw new HttpProblem(409, 'delivery-final', `The delivery is ${view.status} already.`);

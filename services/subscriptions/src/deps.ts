@@ -1,17 +1,22 @@
 import type { RetryDelay } from '@milena/domain';
 import type { SsrfGuard } from '@milena/egress';
+import type { Principal } from '@milena/http';
 import type { MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import type {
+  ApiKeyDirectory,
+  ApiKeyStore,
   AttemptReader,
   CancellationStore,
   DeadLetterStore,
   DeliveryReader,
   IdempotencyStore,
+  SecretResealer,
   StatsReader,
   SubscriptionDirectory,
   SubscriptionStore,
 } from '@milena/stores';
+import type { LiveTail } from './live-tail/live-tail.ts';
 
 export interface SubscriptionsConfig {
   /** RETRY_DELAYS: what a subscription's own `retry_delays` may be chosen from. */
@@ -20,6 +25,8 @@ export interface SubscriptionsConfig {
   retentionHours: number;
   /** DEAD_LETTER_RETENTION_DAYS. */
   deadLetterRetentionDays: number;
+  /** Whether API_KEY is set; without it no further key can be made. */
+  hasFirstKey: boolean;
   /** Clients of the live tail at once; 100 when absent. */
   maxListeners?: number;
 }
@@ -31,6 +38,9 @@ export interface SubscriptionsDeps {
   cancellations: CancellationStore;
   deadLetters: Omit<DeadLetterStore, 'insert'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
+  apiKeys: Omit<ApiKeyStore, 'findByHash' | 'any'>;
+  keyDirectory: Pick<ApiKeyDirectory, 'forget'>;
+  secrets: SecretResealer;
   deliveries: DeliveryReader;
   attempts: AttemptReader;
   stats: StatsReader;
@@ -40,4 +50,39 @@ export interface SubscriptionsDeps {
   logger: Logger;
   metrics: Pick<Metrics, 'dispositions'>;
   config: SubscriptionsConfig;
+}
+
+/**
+ * What one call works with: the parts above as far as its key sees them, and nothing beside them. Made by `narrow` alone;
+ * the parts themselves don't fit this type, so a route can't take them by mistake.
+ */
+export interface CallDeps extends Pick<
+  SubscriptionsDeps,
+  | 'subscriptions'
+  | 'directory'
+  | 'cancellations'
+  | 'apiKeys'
+  | 'keyDirectory'
+  | 'deliveries'
+  | 'stats'
+  | 'log'
+  | 'guard'
+  | 'clock'
+  | 'metrics'
+  | 'config'
+> {
+  deadLetters: Omit<SubscriptionsDeps['deadLetters'], 'prune'>;
+  attempts: Pick<AttemptReader, 'search'>;
+  liveTail: Pick<LiveTail, 'listen'>;
+  /**
+   * The tenant that a call is about: the one it names, or the only one that its key knows; undefined = any.
+   * @throws HttpProblem 404 for one that its key does not know
+   */
+  tenantAsked(named: string | undefined): string | undefined;
+}
+
+/** What a route is made from: the way to a call's parts. */
+export interface RouteDeps {
+  /** The parts as far as this caller sees them. */
+  as: (caller: Principal | null) => CallDeps;
 }

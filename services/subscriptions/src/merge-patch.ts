@@ -1,6 +1,7 @@
 import { subscriptionInputShape, type Subscription } from '@milena/domain';
 import type { SubscriptionInput } from '@milena/stores';
 import { z } from 'zod';
+import { withCredentials } from './credential-headers.ts';
 import { defined } from './defined.ts';
 import { invalidBody, type PatchBody } from './subscription-body.ts';
 
@@ -39,7 +40,14 @@ export function mergePatch(
   const { headers: headerPatch, metadata: metadataPatch } = patch;
   const maps = mergedMaps.safeParse(
     defined({
-      headers: headerPatch === undefined ? undefined : mergeMap(current.headers, headerPatch, asHeaders),
+      headers:
+        headerPatch === undefined
+          ? undefined
+          : mergeMap(
+              current.headers,
+              headerPatch && withCredentials(headerPatch, current.headers),
+              asHeaders,
+            ),
       metadata: metadataPatch === undefined ? undefined : mergeMap(current.metadata, metadataPatch, exactly),
     }),
   );

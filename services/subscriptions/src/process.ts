@@ -8,12 +8,16 @@ import {
   type Engines,
   type ProcessBase,
 } from '@milena/standalone';
+import type { ApiKeyDirectory } from '@milena/stores';
 import { createAttemptReader, createDeliveryReader, createStatsReader } from '@milena/stores/clickhouse';
 import {
+  createApiKeyStore,
   createCancellationStore,
   createDeadLetterStore,
   createIdempotencyStore,
+  createSecretResealer,
   createSubscriptionStore,
+  type Postgres,
 } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { MIGRATION_SETTINGS, SUBSCRIPTIONS_SETTINGS } from './config.ts';
@@ -31,6 +35,8 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
   assertSafeToListen(config.HOST, config.API_KEY);
   const base = createProcessBase('subscriptions', version, config);
   const engines = createEngines(base);
+  const pg = engines.postgres(config);
+  const keyDirectory = engines.apiKeys(pg);
   let routes: Route[] = [];
 
   return planProcess({
@@ -44,7 +50,7 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
         base.logger.error({ event: 'clickhouse.not_migrated', err: error });
       });
       await migration.postgres;
-      const service = await createService(config, base, engines, told);
+      const service = await createService(config, { ...base, pg, keyDirectory }, engines, told);
       await service.start();
       routes = service.routes;
       return {
@@ -61,7 +67,11 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
         'Manages subscriptions and tells what became of each event. Ids are UUIDv7, times RFC 3339 in UTC, ' +
         'errors application/problem+json (RFC 9457), lists are paged by cursor.',
       port: config.PORT,
-      authenticate: createApiKeyAuthenticator({ apiKey: config.API_KEY }),
+      authenticate: createApiKeyAuthenticator({
+        apiKey: config.API_KEY,
+        keys: keyDirectory,
+        clock: base.clock,
+      }),
       routes: () => routes,
     },
   });
@@ -69,13 +79,12 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
 
 async function createService(
   config: Config,
-  base: ProcessBase,
+  base: ProcessBase & { pg: Postgres; keyDirectory: ApiKeyDirectory },
   engines: Engines,
   told: AbortSignal,
 ): Promise<SubscriptionsService> {
-  const { clock } = base;
+  const { clock, pg } = base;
   const log = await engines.log(config, told);
-  const pg = engines.postgres(config);
   const clickhouse = engines.clickhouse(config);
   const { directory, secretBox } = engines.directory(config, pg);
   return createSubscriptionsService({
@@ -84,6 +93,8 @@ async function createService(
     directory,
     guard: createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS }),
     subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
+    secrets: createSecretResealer({ pg, secretBox }),
+    apiKeys: createApiKeyStore({ pg, clock }),
     cancellations: createCancellationStore({ pg, clock }),
     deadLetters: createDeadLetterStore({ pg }),
     idempotency: createIdempotencyStore({ pg, clock }),
@@ -94,6 +105,7 @@ async function createService(
       retryDelays: config.RETRY_DELAYS,
       retentionHours: config.LOG_RETENTION_HOURS,
       deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
+      hasFirstKey: config.API_KEY !== '',
     },
   });
 }

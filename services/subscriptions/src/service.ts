@@ -1,7 +1,10 @@
 import type { Route } from '@milena/http';
-import type { SubscriptionsDeps } from './deps.ts';
+import type { RouteDeps, SubscriptionsDeps } from './deps.ts';
 import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
+import { narrow } from './narrow.ts';
+import { createReseal } from './reseal.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { attemptRoutes } from './routes/attempts.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
@@ -25,7 +28,10 @@ export interface SubscriptionsHealth {
 export interface SubscriptionsService {
   /** For the API server. */
   routes: Route[];
-  /** Begins the hourly maintenance; resolves after its first round. Never rejects: the API works without. */
+  /**
+   * Begins the hourly maintenance, and in the background seals secrets of a key before anew; resolves after the first
+   * round of maintenance. Never rejects: the API works without.
+   */
   start(): Promise<void>;
   /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
   stop(): Promise<void>;
@@ -38,21 +44,27 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const maxListeners = config.maxListeners ?? MAX_LISTENERS;
   const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
   const maintenance = createMaintenance(deps);
+  const reseal = createReseal(deps);
+  const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail, caller) };
   return {
     routes: [
-      ...subscriptionRoutes(deps),
-      ...secretRoutes(deps),
-      ...testEventRoutes(deps),
-      ...deliveryRoutes(deps),
-      ...attemptRoutes(deps, liveTail),
-      ...deadLetterRoutes(deps),
-      ...statsRoutes(deps),
-      ...eventTypeRoutes(deps),
+      ...subscriptionRoutes(routeDeps),
+      ...secretRoutes(routeDeps),
+      ...testEventRoutes(routeDeps),
+      ...deliveryRoutes(routeDeps),
+      ...attemptRoutes(routeDeps),
+      ...deadLetterRoutes(routeDeps),
+      ...statsRoutes(routeDeps),
+      ...eventTypeRoutes(routeDeps),
+      ...apiKeyRoutes(routeDeps),
     ],
-    start: maintenance.start,
+    start: async () => {
+      reseal.start();
+      await maintenance.start();
+    },
     stop: async () => {
       liveTail.close();
-      await maintenance.stop();
+      await Promise.all([maintenance.stop(), reseal.stop()]);
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),
   };

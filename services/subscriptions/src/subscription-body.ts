@@ -1,4 +1,4 @@
-import { DEFAULT_TENANT, generateSecret, subscriptionInputShape, type RetryDelay } from '@milena/domain';
+import { generateSecret, subscriptionInputShape, type RetryDelay } from '@milena/domain';
 import { HttpProblem, type FieldError } from '@milena/http';
 import type { SubscriptionInput } from '@milena/stores';
 import { z } from 'zod';
@@ -58,7 +58,9 @@ const twoSecrets = { path: ['generate_secret'], message: 'can not be given toget
 export const createBody = z
   .strictObject({
     target_url: shape.target_url,
-    tenant_id: shape.tenant_id.default(DEFAULT_TENANT),
+    tenant_id: shape.tenant_id
+      .optional()
+      .meta({ description: 'Whose it is. When absent: the tenant of the API key, or `default`.' }),
     ...optionalShape,
     ...secretShape,
   })

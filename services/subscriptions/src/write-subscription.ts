@@ -1,9 +1,10 @@
-import { generateSecret, type Subscription } from '@milena/domain';
+import { DEFAULT_TENANT, generateSecret, type Subscription } from '@milena/domain';
 import { HttpProblem, notFound } from '@milena/http';
 import type { Logger } from '@milena/runtime';
 import type { SecretChange, UpdateResult } from '@milena/stores';
 import type { z } from 'zod';
-import type { SubscriptionsDeps } from './deps.ts';
+import { withCredentials } from './credential-headers.ts';
+import type { CallDeps } from './deps.ts';
 import { expectedVersion, preconditionFailed, readIfMatch } from './etag.ts';
 import { findSubscription } from './find-subscription.ts';
 import { forget } from './forget.ts';
@@ -33,7 +34,8 @@ function secretChange(secret: string | null | undefined): SecretChange {
   return secret === null ? { kind: 'remove' } : { kind: 'replace', secret };
 }
 
-function assertSameTenant(subscription: Subscription, tenantId: string | undefined): void {
+function assertSameTenant(deps: CallDeps, subscription: Subscription, tenantId: string | undefined): void {
+  deps.tenantAsked(tenantId);
   if (tenantId === undefined || tenantId === subscription.tenant_id) return;
   throw invalidBody([
     { path: 'tenant_id', message: 'can not change; make a new subscription in the other tenant' },
@@ -48,7 +50,7 @@ function updated(result: UpdateResult): Subscription {
 }
 
 async function announce(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   subscription: Subscription,
   event: string,
   log: Logger,
@@ -60,11 +62,13 @@ async function announce(
 
 /** @throws HttpProblem 422 */
 export async function createSubscription(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   body: z.infer<typeof createBody>,
   log: Logger,
 ): Promise<Written> {
-  const { fields: input, secret, shown } = takeSecret(body);
+  const { fields, secret, shown } = takeSecret(body);
+  const tenant_id = deps.tenantAsked(fields.tenant_id) ?? DEFAULT_TENANT;
+  const input = { ...fields, tenant_id, headers: withCredentials(fields.headers, {}) };
   checkInput(input, deps);
   const subscription = await deps.subscriptions.insert(input, secret ?? null);
   await announce(deps, subscription, 'subscription.created', log);
@@ -73,7 +77,7 @@ export async function createSubscription(
 
 /** @throws HttpProblem 400, 404, 412, 422 */
 export async function replaceSubscription(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   id: string,
   body: z.infer<typeof replaceBody>,
   headers: Headers,
@@ -83,8 +87,9 @@ export async function replaceSubscription(
   const before = await findSubscription(deps, id);
   const expected = expectedVersion(condition, before.version);
   const { fields, secret, shown } = takeSecret(body);
-  const { tenant_id, ...input } = fields;
-  assertSameTenant(before, tenant_id);
+  const { tenant_id, ...given } = fields;
+  const input = { ...given, headers: withCredentials(given.headers, before.headers) };
+  assertSameTenant(deps, before, tenant_id);
   checkInput(input, deps);
   const subscription = updated(await deps.subscriptions.update(id, input, secretChange(secret), expected));
   await announce(deps, subscription, 'subscription.replaced', log);
@@ -97,7 +102,7 @@ export async function replaceSubscription(
  * @throws HttpProblem 400, 404, 409, 412, 422
  */
 export async function patchSubscription(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   id: string,
   body: PatchBody,
   headers: Headers,
@@ -108,7 +113,7 @@ export async function patchSubscription(
   for (let tries = 0; tries < PATCH_TRIES; tries += 1) {
     const before = await findSubscription(deps, id);
     const expected = expectedVersion(condition, before.version);
-    assertSameTenant(before, patch.tenant_id);
+    assertSameTenant(deps, before, patch.tenant_id);
     const changes = mergePatch(before, patch);
     checkInput(changes, deps);
     const result = await deps.subscriptions.update(id, changes, secretChange(secret), before.version);
@@ -126,7 +131,7 @@ export async function patchSubscription(
 
 /** @throws HttpProblem 400, 404, 412 */
 export async function deleteSubscription(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   id: string,
   headers: Headers,
   log: Logger,
@@ -144,7 +149,7 @@ export async function deleteSubscription(
  * @throws HttpProblem 400, 404, 412
  */
 export async function rotateSecret(
-  deps: SubscriptionsDeps,
+  deps: CallDeps,
   id: string,
   graceS: number,
   headers: Headers,

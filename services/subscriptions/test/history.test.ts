@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { newId, type Attempt } from '@milena/domain';
+import { newId } from '@milena/domain';
 import {
   createAttemptReader,
   createDeliveryReader,
@@ -10,7 +10,7 @@ import {
   type ClickHouse,
 } from '@milena/stores/clickhouse';
 import { startApi, type Api } from './support/api.ts';
-import { eventRow } from './support/fakes.ts';
+import { attemptOf, eventRow } from './support/fakes.ts';
 
 let api: Api;
 let clickhouse: ClickHouse;
@@ -30,42 +30,6 @@ afterAll(async () => {
   await clickhouse.command(`DROP DATABASE ${database}`);
   await clickhouse.close();
 });
-
-function attemptOf(event: ReturnType<typeof eventRow>, over: Partial<Attempt>): Attempt {
-  return {
-    attempt_id: newId(over.started_at ?? event.accepted_at),
-    delivery_id: event.delivery_id,
-    event_id: event.event_id,
-    tenant_id: event.tenant_id,
-    subscription_id: event.subscription_id,
-    event_type: event.event_type,
-    target_url: 'https://example.com/hooks',
-    attempt_number: 1,
-    accepted_at: event.accepted_at,
-    started_at: event.accepted_at + 5,
-    duration_ms: 12.25,
-    dns_ms: null,
-    connect_ms: 1.5,
-    tls_ms: null,
-    first_byte_ms: 10,
-    resolved_address: '93.184.215.14',
-    subscription_version: 1,
-    breaker_state: 'closed',
-    lane_state: 'healthy',
-    outcome: 'success',
-    http_status: 200,
-    error_kind: null,
-    error_detail: '',
-    response_headers: { 'content-type': 'text/plain' },
-    response_body: 'ok',
-    next_attempt_at: null,
-    next_reason: 'Delivered.',
-    replay_of: null,
-    may_repeat: false,
-    worker: 'w',
-    ...over,
-  };
-}
 
 /** An event of a new subscription that failed once and succeeded ten seconds later. */
 async function deliver() {

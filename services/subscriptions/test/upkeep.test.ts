@@ -1,6 +1,7 @@
 import { newId } from '@milena/domain';
 import { createLogger, createTestClock } from '@milena/runtime';
 import { createMaintenance } from '../src/maintenance.ts';
+import { createReseal } from '../src/reseal.ts';
 import { whenRecorded } from '../src/waiting.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -64,7 +65,7 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
-      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30 },
+      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30, hasFirstKey: false },
     });
     return { clock, calls, state, maintenance };
   }
@@ -90,5 +91,64 @@ describe('maintenance', () => {
     await settle();
     expect([calls, maintenance.lastError()]).toEqual([['maintain', 'maintain', 'prune 30d'], null]);
     await maintenance.stop();
+  });
+});
+
+describe('sealing secrets anew', () => {
+  function setUp(batches: ({ resealed: number; unreadable: number; last: string | null } | Error)[]) {
+    const clock = createTestClock();
+    const lines: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) };
+    const asked: (string | null)[] = [];
+    const reseal = createReseal({
+      clock,
+      logger: createLogger({ service: 'test', level: 'info', destination }),
+      secrets: {
+        resealBatch: (after) => {
+          asked.push(after);
+          const next = batches.shift() ?? { resealed: 0, unreadable: 0, last: null };
+          return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
+        },
+      },
+    });
+    return { clock, lines, asked, reseal };
+  }
+
+  test('goes on behind the last of each batch and tells how many there were', async () => {
+    const { lines, asked, reseal } = setUp([
+      { resealed: 100, unreadable: 0, last: 'a' },
+      { resealed: 7, unreadable: 0, last: null },
+    ]);
+    reseal.start();
+    await settle();
+    expect(asked).toEqual([null, 'a']);
+    expect(lines).toMatchObject([{ level: 'info', event: 'secrets.resealed', resealed: 107, unreadable: 0 }]);
+    await reseal.stop();
+  });
+
+  test('goes on where it was a minute after a failure', async () => {
+    const { clock, lines, asked, reseal } = setUp([
+      { resealed: 100, unreadable: 1, last: 'a' },
+      new Error('away'),
+    ]);
+    reseal.start();
+    await settle();
+    expect(lines).toMatchObject([{ event: 'secrets.reseal_failed', resealed: 100 }]);
+    clock.advance(60_000);
+    await settle();
+    expect(asked).toEqual([null, 'a', 'a']);
+    expect(lines[1]).toMatchObject({ level: 'error', event: 'secrets.resealed', unreadable: 1 });
+    await reseal.stop();
+  });
+
+  test('a stop waits for the batch under way and begins no other', async () => {
+    const { clock, lines, asked, reseal } = setUp([
+      { resealed: 1, unreadable: 0, last: 'a' },
+      { resealed: 1, unreadable: 0, last: 'b' },
+    ]);
+    reseal.start();
+    await reseal.stop();
+    await settle();
+    expect([asked, lines, clock.nextTimerAt()]).toEqual([[null], [], null]);
   });
 });

@@ -1,3 +1,4 @@
+export { createApiKeyDirectory } from './api-key-directory.ts';
 export {
   createLocalInvalidationBus,
   type InvalidationBus,

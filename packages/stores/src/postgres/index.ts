@@ -1,3 +1,4 @@
+export { createApiKeyStore } from './api-keys/index.ts';
 export { createCancellationStore } from './cancel-delivery.ts';
 export { openPostgres, type Postgres } from './client.ts';
 export { createDeadLetterStore } from './dead-letters/index.ts';
@@ -6,6 +7,7 @@ export { migrate } from './migrate.ts';
 export { createSecretBox, SecretBoxError, type SecretBox } from './secret-box.ts';
 export {
   createLiveSubscriptionStore,
+  createSecretResealer,
   createSubscriptionHealthStore,
   createSubscriptionStore,
 } from './subscriptions/index.ts';

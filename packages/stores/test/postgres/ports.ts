@@ -1,19 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '@milena/runtime';
+import { systemClock, type Clock } from '@milena/runtime';
 import {
+  createApiKeyStore,
   createCancellationStore,
   createDeadLetterStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
   createSecretBox,
+  createSecretResealer,
   createSubscriptionHealthStore,
   createSubscriptionStore,
   openPostgres,
   type Postgres,
 } from '../../src/postgres/index.ts';
+import { describeApiKeyStore } from '../api-key-store.conformance.ts';
 import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
+import { describeSecretResealer } from '../secret-resealer.conformance.ts';
 import { describeSubscriptionStore, type SubscriptionStores } from '../subscription-store.conformance.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -49,4 +53,20 @@ export function portsOn(name: string, url: () => string | undefined): void {
   describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 
   describeDeadLetterStore(name, () => Promise.resolve(createDeadLetterStore({ pg })));
+
+  describeApiKeyStore(name, (clock) => Promise.resolve(createApiKeyStore({ pg, clock })));
+
+  describe('secrets of other suites', () => {
+    // Every row of this database is resealed, so those of the suites above must not be among them.
+    beforeAll(() => pg.query('DELETE FROM subscription_secrets'));
+
+    describeSecretResealer(name, (key, previous) => {
+      const deps = { pg, clock: systemClock, secretBox: createSecretBox(key, previous) };
+      return {
+        subscriptions: createSubscriptionStore(deps),
+        live: createLiveSubscriptionStore(deps),
+        resealer: createSecretResealer(deps),
+      };
+    });
+  });
 }

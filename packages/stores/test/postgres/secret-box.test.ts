@@ -35,6 +35,16 @@ test('under another key it says so, without showing either', () => {
   expect(KEY.toString('hex')).not.toContain(key_id);
 });
 
+test('a key before it still opens what was sealed under it, and seals nothing any more', () => {
+  const [old, current] = [randomBytes(32), randomBytes(32)];
+  const box = createSecretBox(current, [randomBytes(32), old]);
+  const sealedBefore = createSecretBox(old).seal('secret', ID);
+  expect(box.open(sealedBefore, ID)).toBe('secret');
+  expect(sealedBefore.key_id).not.toBe(box.keyId);
+  expect(box.seal('secret', ID).key_id).toBe(createSecretBox(current).keyId);
+});
+
 test('a key of another length is refused', () => {
   expect(() => createSecretBox(randomBytes(16))).toThrow('32 bytes');
+  expect(() => createSecretBox(KEY, [randomBytes(16)])).toThrow('32 bytes');
 });

@@ -1,12 +1,13 @@
-import type { Clock, Metrics } from '@milena/runtime';
+import type { Principal } from '@milena/http';
+import type { Clock, Metrics, RateLimiter } from '@milena/runtime';
 import type { SubscriptionDirectory } from '@milena/stores';
 import type { AcceptEvent } from '../accept-event.ts';
-import type { RateLimiter } from '../rate-limiter.ts';
 
 /** What the routes of this service work with. */
 export interface RouteDeps {
   acceptEvent: AcceptEvent;
-  directory: Pick<SubscriptionDirectory, 'get' | 'ofTenant'>;
+  /** The subscriptions as this caller sees them; there is no other way to them. */
+  directoryOf(caller: Principal | null): Pick<SubscriptionDirectory, 'get' | 'ofTenant'>;
   limiter: RateLimiter;
   clock: Clock;
   metrics: Pick<Metrics, 'ingestRefused'>;

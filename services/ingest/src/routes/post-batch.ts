@@ -32,14 +32,14 @@ interface AddressedItem extends BatchItem {
 }
 
 async function address(
-  deps: RouteDeps,
+  directory: ReturnType<RouteDeps['directoryOf']>,
   items: readonly BatchItem[],
   fallback: string,
 ): Promise<AddressedItem[]> {
   const tenants = new Map<string, readonly LiveSubscription[]>();
   for (const item of items) tenants.set(item.tenant_id ?? fallback, []);
   await Promise.all(
-    [...tenants.keys()].map(async (tenant) => tenants.set(tenant, await deps.directory.ofTenant(tenant))),
+    [...tenants.keys()].map(async (tenant) => tenants.set(tenant, await directory.ofTenant(tenant))),
   );
   return items.map((item) => {
     const tenant_id = item.tenant_id ?? fallback;
@@ -93,9 +93,10 @@ function isOutage(result: ItemResult | HttpProblem): result is HttpProblem {
 }
 
 async function takeBatch(deps: RouteDeps, request: Request) {
-  const fallback = tenantOf(request.headers, request.query);
+  const fallback = tenantOf(request.headers, request.query, request.principal);
   const traceparent = traceparentOf(request.headers);
-  const items = await address(deps, readBatch(request.body, deps.maxPayloadBytes), fallback);
+  const directory = deps.directoryOf(request.principal);
+  const items = await address(directory, readBatch(request.body, deps.maxPayloadBytes), fallback);
   const results: (ItemResult | HttpProblem)[] = [];
   for (const slice of slices(items)) {
     const outage = results.find(isOutage);
@@ -130,7 +131,7 @@ export function postBatch(deps: RouteDeps): Route {
     headers: {
       'X-Tenant-Id': {
         description:
-          'Tenant of the events that name none. Also as the query parameter tenant_id; `default` when absent.',
+          'Tenant of the events that name none. Also as the query parameter tenant_id. When absent: the tenant of the API key, or `default`.',
         example: 'default',
       },
       traceparent: { description: 'W3C trace context; sent on with every attempt.' },
@@ -145,7 +146,7 @@ export function postBatch(deps: RouteDeps): Route {
       ],
     },
     replies: { 202: { description: 'One result per event, in order.', schema: replySchema } },
-    problems: [400, 401, 403, 413, 415, 422, 503],
+    problems: [400, 401, 403, 404, 413, 415, 422, 503],
     handler: countRefusals(deps.metrics, (request: Request) => takeBatch(deps, request)),
   });
 }

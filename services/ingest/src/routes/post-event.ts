@@ -19,9 +19,9 @@ export const acceptedEventSchema = z
   .meta({ id: 'AcceptedEvent' });
 
 async function takeEvent(deps: RouteDeps, request: Request) {
-  const { headers, query, body } = request;
+  const { headers, query, body, principal } = request;
   const event_type = typeOf(headers, query, parseJsonBody(body));
-  const tenant_id = tenantOf(headers, query);
+  const tenant_id = tenantOf(headers, query, principal);
   const idempotency_key = idempotencyKeyOf(headers);
   const { answer, replayed } = await deps.acceptEvent({
     tenant_id,
@@ -31,7 +31,7 @@ async function takeEvent(deps: RouteDeps, request: Request) {
     payload: body,
     idempotency_key,
     addressed_to: null,
-    subscriptions: await deps.directory.ofTenant(tenant_id),
+    subscriptions: await deps.directoryOf(principal).ofTenant(tenant_id),
   });
   return { status: 202, body: answer, ...replayedHeader(replayed) };
 }
@@ -49,7 +49,8 @@ export function postEvent(deps: RouteDeps): Route {
     query: querySchema,
     headers: {
       'X-Tenant-Id': {
-        description: 'Whose event it is. Also as the query parameter tenant_id; `default` when absent.',
+        description:
+          'Whose event it is. Also as the query parameter tenant_id. When absent: the tenant of the API key, or `default`.',
         example: 'default',
       },
       ...EVENT_HEADERS,
@@ -64,7 +65,7 @@ export function postEvent(deps: RouteDeps): Route {
     replies: {
       202: { description: `The event is durable. ${REPLAYED_NOTE}`, schema: acceptedEventSchema },
     },
-    problems: [400, 401, 403, 413, 415, 422, 503],
+    problems: [400, 401, 403, 404, 413, 415, 422, 503],
     handler: countRefusals(deps.metrics, (request: Request) => takeEvent(deps, request)),
   });
 }

@@ -52,7 +52,7 @@ function checkRate(deps: RouteDeps, { subscription }: LiveSubscription): void {
 /** Refusals come in the order: who is it for, who sends it, can it be taken, is it well-formed, is it too much. */
 async function ingest(deps: RouteDeps, request: Request) {
   const { headers, body, params, query } = request;
-  const live = await deps.directory.get(params.subscription_id);
+  const live = await deps.directoryOf(request.principal).get(params.subscription_id);
   if (live === null) throw notFound('subscription');
   checkAccess(live, request, deps.clock.now());
   const { subscription } = live;

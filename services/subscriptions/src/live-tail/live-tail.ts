@@ -7,6 +7,7 @@ import { createListener, LARGEST_QUEUE, type Listener } from './listener.ts';
 import { BATCH, createPoller } from './poller.ts';
 
 export interface AttemptChoice {
+  tenant_id?: string;
   subscription_id?: string;
   outcome?: Outcome;
 }
@@ -36,8 +37,9 @@ type Tail = Pick<AttemptReader, 'tail'>;
 type Batch = Awaited<ReturnType<AttemptReader['tail']>>;
 
 function wants(choice: AttemptChoice, attempt: AttemptView): boolean {
-  const { subscription_id, outcome } = choice;
+  const { tenant_id, subscription_id, outcome } = choice;
   return (
+    (tenant_id === undefined || tenant_id === attempt.tenant_id) &&
     (subscription_id === undefined || subscription_id === attempt.subscription_id) &&
     (outcome === undefined || outcome === attempt.outcome)
   );

@@ -3,9 +3,8 @@ import { HttpProblem, pageQuery, route, type Route } from '@milena/http';
 import { BadCursorError } from '@milena/stores';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
-import type { LiveTail } from '../live-tail/live-tail.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
 import { attemptPageSchema, idParams } from './common.ts';
 
@@ -26,7 +25,7 @@ const streamQuery = z.strictObject({
   outcome: z.enum(OUTCOMES).optional(),
 });
 
-function listOfSubscription(deps: SubscriptionsDeps): Route {
+function listOfSubscription({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/subscriptions/{id}/attempts',
@@ -38,8 +37,9 @@ function listOfSubscription(deps: SubscriptionsDeps): Route {
     query: pageQuery.extend(filterOfSubscription),
     replies: { 200: { description: 'A page of them.', schema: attemptPageSchema } },
     problems: [400, 404],
-    handler: async ({ params, query: { limit, cursor, ...filter } }) => {
+    handler: async ({ principal, params, query: { limit, cursor, ...filter } }) => {
       checkOrder(filter);
+      const deps = as(principal);
       await findSubscription(deps, params.id);
       const whole = { subscription_id: params.id, ...defined(filter) };
       return { status: 200, body: await deps.attempts.search(whole, { limit, cursor }) };
@@ -47,7 +47,7 @@ function listOfSubscription(deps: SubscriptionsDeps): Route {
   });
 }
 
-function search(deps: SubscriptionsDeps): Route {
+function search({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/attempts',
@@ -58,14 +58,14 @@ function search(deps: SubscriptionsDeps): Route {
     query: searchQuery,
     replies: { 200: { description: 'A page of them.', schema: attemptPageSchema } },
     problems: [400],
-    handler: async ({ query: { limit, cursor, ...filter } }) => {
+    handler: async ({ principal, query: { limit, cursor, ...filter } }) => {
       checkOrder(filter);
-      return { status: 200, body: await deps.attempts.search(defined(filter), { limit, cursor }) };
+      return { status: 200, body: await as(principal).attempts.search(defined(filter), { limit, cursor }) };
     },
   });
 }
 
-function stream(liveTail: LiveTail): Route {
+function stream({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/attempts/stream',
@@ -81,7 +81,8 @@ function stream(liveTail: LiveTail): Route {
       200: { description: 'The stream.', schema: null, content_type: 'text/event-stream' },
     },
     problems: [400, 503],
-    handler: async ({ query, headers, signal }) => {
+    handler: async ({ principal, query, headers, signal }) => {
+      const { liveTail } = as(principal);
       const resumeFrom = headers['last-event-id'] ?? '';
       try {
         const body = await liveTail.listen(defined(query), resumeFrom === '' ? null : resumeFrom, signal);
@@ -94,6 +95,6 @@ function stream(liveTail: LiveTail): Route {
   });
 }
 
-export function attemptRoutes(deps: SubscriptionsDeps, liveTail: LiveTail): Route[] {
-  return [listOfSubscription(deps), search(deps), stream(liveTail)];
+export function attemptRoutes(deps: RouteDeps): Route[] {
+  return [listOfSubscription(deps), search(deps), stream(deps)];
 }

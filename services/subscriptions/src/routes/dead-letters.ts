@@ -3,7 +3,7 @@ import { HttpProblem, notFound, pageOf, pageQuery, route, type Route } from '@mi
 import { DEAD_LETTER_STATUSES } from '@milena/stores';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
 import { deadLetterSchema, toDeadLetter } from '../views.ts';
 import { idParams } from './common.ts';
@@ -19,7 +19,7 @@ const listQuery = pageQuery.extend({
 });
 const listSchema = pageOf(deadLetterSchema).meta({ id: 'DeadLetterPage' });
 
-function list(deps: SubscriptionsDeps): Route {
+function list({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: PATH,
@@ -30,15 +30,15 @@ function list(deps: SubscriptionsDeps): Route {
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400],
-    handler: async ({ query: { limit, cursor, ...filter } }) => {
+    handler: async ({ principal, query: { limit, cursor, ...filter } }) => {
       checkOrder(filter);
-      const page = await deps.deadLetters.list(defined(filter), { limit, cursor });
+      const page = await as(principal).deadLetters.list(defined(filter), { limit, cursor });
       return { status: 200, body: { ...page, data: page.data.map(toDeadLetter) } };
     },
   });
 }
 
-function read(deps: SubscriptionsDeps): Route {
+function read({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: `${PATH}/{id}`,
@@ -50,15 +50,15 @@ function read(deps: SubscriptionsDeps): Route {
     params: idParams,
     replies: { 200: { description: 'The dead letter.', schema: deadLetterSchema } },
     problems: [404],
-    handler: async ({ params }) => {
-      const letter = await deps.deadLetters.find(params.id);
+    handler: async ({ principal, params }) => {
+      const letter = await as(principal).deadLetters.find(params.id);
       if (letter === null) throw notFound('dead letter');
       return { status: 200, body: toDeadLetter(letter) };
     },
   });
 }
 
-function discard(deps: SubscriptionsDeps): Route {
+function discard({ as }: RouteDeps): Route {
   return route({
     method: 'post',
     path: `${PATH}/{id}/discard`,
@@ -69,7 +69,8 @@ function discard(deps: SubscriptionsDeps): Route {
     params: idParams,
     replies: { 200: { description: 'Discarded.', schema: deadLetterSchema } },
     problems: [404, 409],
-    handler: async ({ params, log }) => {
+    handler: async ({ principal, params, log }) => {
+      const deps = as(principal);
       const changed = await deps.deadLetters.setStatus(params.id, 'discarded');
       const letter = await deps.deadLetters.find(params.id);
       if (letter === null) throw notFound('dead letter');
@@ -82,6 +83,6 @@ function discard(deps: SubscriptionsDeps): Route {
   });
 }
 
-export function deadLetterRoutes(deps: SubscriptionsDeps): Route[] {
+export function deadLetterRoutes(deps: RouteDeps): Route[] {
   return [list, read, discard].map((make) => make(deps));
 }

@@ -3,7 +3,7 @@ import { pageOf, pageQuery, route, type Route } from '@milena/http';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
 import { cancelDelivery, findDelivery, findEvent, retryDelivery } from '../deliveries.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
 import { deliveryDetailSchema, deliverySchema, queuedSchema, toDelivery } from '../views.ts';
@@ -24,7 +24,7 @@ const replayedSchema = queuedSchema
   .extend({ replay_of: idSchema.meta({ description: 'The delivery that was asked to be retried.' }) })
   .meta({ id: 'Replayed' });
 
-function listOfSubscription(deps: SubscriptionsDeps): Route {
+function listOfSubscription({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/subscriptions/{id}/deliveries',
@@ -36,8 +36,9 @@ function listOfSubscription(deps: SubscriptionsDeps): Route {
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400, 404],
-    handler: async ({ params, query: { limit, cursor, ...filter } }) => {
+    handler: async ({ principal, params, query: { limit, cursor, ...filter } }) => {
       checkOrder(filter);
+      const deps = as(principal);
       await findSubscription(deps, params.id);
       const page = await deps.deliveries.list(
         { subscription_id: params.id, ...defined(filter) },
@@ -48,7 +49,7 @@ function listOfSubscription(deps: SubscriptionsDeps): Route {
   });
 }
 
-function read(deps: SubscriptionsDeps): Route {
+function read({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: PATH,
@@ -62,6 +63,7 @@ function read(deps: SubscriptionsDeps): Route {
     replies: { 200: { description: 'The delivery.', schema: deliveryDetailSchema } },
     problems: [404],
     handler: async (request) => {
+      const deps = as(request.principal);
       const { id } = request.params;
       const view = await findDelivery(deps, id, request);
       const page = { limit: ALL_ATTEMPTS, cursor: null };
@@ -71,7 +73,7 @@ function read(deps: SubscriptionsDeps): Route {
   });
 }
 
-function attempts(deps: SubscriptionsDeps): Route {
+function attempts({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: `${PATH}/attempts`,
@@ -85,13 +87,14 @@ function attempts(deps: SubscriptionsDeps): Route {
     problems: [400, 404],
     handler: async (request) => {
       const { params, query } = request;
+      const deps = as(request.principal);
       await findDelivery(deps, params.id, request);
       return { status: 200, body: await deps.attempts.search({ delivery_id: params.id }, query) };
     },
   });
 }
 
-function payload(deps: SubscriptionsDeps): Route {
+function payload({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: `${PATH}/payload`,
@@ -105,7 +108,7 @@ function payload(deps: SubscriptionsDeps): Route {
     },
     problems: [404],
     handler: async (request) => {
-      const event = await findEvent(deps, request.params.id, request);
+      const event = await findEvent(as(request.principal), request.params.id, request);
       return {
         status: 200,
         // Somebody else's bytes: a browser must neither guess what they are nor run them.
@@ -120,7 +123,7 @@ function payload(deps: SubscriptionsDeps): Route {
   });
 }
 
-function retry(deps: SubscriptionsDeps): Route {
+function retry({ as }: RouteDeps): Route {
   return route({
     method: 'post',
     path: `${PATH}/retry`,
@@ -135,12 +138,12 @@ function retry(deps: SubscriptionsDeps): Route {
     problems: [404, 409, 503],
     handler: async (request) => ({
       status: 202,
-      body: await retryDelivery(deps, request.params.id, request),
+      body: await retryDelivery(as(request.principal), request.params.id, request),
     }),
   });
 }
 
-function cancel(deps: SubscriptionsDeps): Route {
+function cancel({ as }: RouteDeps): Route {
   return route({
     method: 'post',
     path: `${PATH}/cancel`,
@@ -154,11 +157,11 @@ function cancel(deps: SubscriptionsDeps): Route {
     problems: [404, 409, 503],
     handler: async (request) => ({
       status: 202,
-      body: toDelivery(await cancelDelivery(deps, request.params.id, request)),
+      body: toDelivery(await cancelDelivery(as(request.principal), request.params.id, request)),
     }),
   });
 }
 
-export function deliveryRoutes(deps: SubscriptionsDeps): Route[] {
+export function deliveryRoutes(deps: RouteDeps): Route[] {
   return [listOfSubscription, read, attempts, payload, retry, cancel].map((make) => make(deps));
 }

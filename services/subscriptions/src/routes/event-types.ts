@@ -2,7 +2,7 @@ import { tenantIdSchema } from '@milena/domain';
 import { route, type Route } from '@milena/http';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { timeQuery } from '../queries.ts';
 import { eventTypesSchema, toTime } from '../views.ts';
 
@@ -22,7 +22,7 @@ const query = z.strictObject({
     .meta({ description: 'The most frequent ones.' }),
 });
 
-export function eventTypeRoutes(deps: SubscriptionsDeps): Route[] {
+export function eventTypeRoutes({ as }: RouteDeps): Route[] {
   const list = route({
     method: 'get',
     path: '/api/v1/event-types',
@@ -33,7 +33,8 @@ export function eventTypeRoutes(deps: SubscriptionsDeps): Route[] {
     query,
     replies: { 200: { description: 'Types with counts.', schema: eventTypesSchema } },
     problems: [400],
-    handler: async ({ query: { tenant_id, since, limit } }) => {
+    handler: async ({ principal, query: { tenant_id, since, limit } }) => {
+      const deps = as(principal);
       const oldest = deps.clock.now() - deps.config.retentionHours * HOUR_MS;
       const types = await deps.stats.eventTypes({
         ...defined({ tenant_id }),

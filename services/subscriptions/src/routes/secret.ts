@@ -1,6 +1,6 @@
 import { route, type Route } from '@milena/http';
 import { z } from 'zod';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { etagOf } from '../etag.ts';
 import { toTime } from '../views.ts';
 import { rotateSecret } from '../write-subscription.ts';
@@ -28,7 +28,7 @@ const rotatedSchema = z
   })
   .meta({ id: 'RotatedSecret' });
 
-export function secretRoutes(deps: SubscriptionsDeps): Route[] {
+export function secretRoutes({ as }: RouteDeps): Route[] {
   const rotate = route({
     method: 'post',
     path: '/api/v1/subscriptions/{id}/secret/rotate',
@@ -43,8 +43,8 @@ export function secretRoutes(deps: SubscriptionsDeps): Route[] {
     body: { kind: 'json', schema: rotateBody },
     replies: { 200: { description: 'The new secret.', schema: rotatedSchema, headers: etagHeader } },
     problems: [400, 404, 412, 422],
-    handler: async ({ params, body, headers, log }) => {
-      const rotated = await rotateSecret(deps, params.id, body.grace_period_s, headers, log);
+    handler: async ({ principal, params, body, headers, log }) => {
+      const rotated = await rotateSecret(as(principal), params.id, body.grace_period_s, headers, log);
       const { secret, previous_valid_until } = rotated;
       return {
         status: 200,

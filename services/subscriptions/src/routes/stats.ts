@@ -2,7 +2,7 @@ import { idSchema, tenantIdSchema } from '@milena/domain';
 import { route, type Route } from '@milena/http';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { rangeQuery, toRange } from '../queries.ts';
 import { subscriptionStatsSchema, successRate, toTime, totalsSchema } from '../views.ts';
@@ -19,7 +19,7 @@ const totalsQuery = z.strictObject({
   ...rangeQuery,
 });
 
-function perMinute(deps: SubscriptionsDeps): Route {
+function perMinute({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/subscriptions/{id}/stats',
@@ -32,7 +32,8 @@ function perMinute(deps: SubscriptionsDeps): Route {
     query: z.strictObject(rangeQuery),
     replies: { 200: { description: 'Counts and latencies.', schema: subscriptionStatsSchema } },
     problems: [400, 404],
-    handler: async ({ params, query }) => {
+    handler: async ({ principal, params, query }) => {
+      const deps = as(principal);
       const range = toRange(query, deps.clock.now(), { defaultMs: HOUR_MS, maxMs: LONGEST_MS });
       await findSubscription(deps, params.id);
       const filter = { subscription_id: params.id, ...range };
@@ -62,7 +63,7 @@ function perMinute(deps: SubscriptionsDeps): Route {
   });
 }
 
-function totals(deps: SubscriptionsDeps): Route {
+function totals({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: '/api/v1/stats',
@@ -74,7 +75,8 @@ function totals(deps: SubscriptionsDeps): Route {
     query: totalsQuery,
     replies: { 200: { description: 'The totals.', schema: totalsSchema } },
     problems: [400],
-    handler: async ({ query: { since, until, ...scope } }) => {
+    handler: async ({ principal, query: { since, until, ...scope } }) => {
+      const deps = as(principal);
       const range = toRange({ since, until }, deps.clock.now(), { defaultMs: 24 * HOUR_MS });
       const counted = await deps.stats.totals({ ...defined(scope), ...range });
       return {
@@ -90,6 +92,6 @@ function totals(deps: SubscriptionsDeps): Route {
   });
 }
 
-export function statsRoutes(deps: SubscriptionsDeps): Route[] {
+export function statsRoutes(deps: RouteDeps): Route[] {
   return [perMinute(deps), totals(deps)];
 }

@@ -1,7 +1,8 @@
 import { subscriptionSchema, tenantIdSchema } from '@milena/domain';
 import { pageOf, pageQuery, route, type Route } from '@milena/http';
+import { withoutCredentials } from '../credential-headers.ts';
 import { defined } from '../defined.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { etagOf, isNotModified } from '../etag.ts';
 import { createBody, patchBody, replaceBody } from '../subscription-body.ts';
@@ -24,7 +25,8 @@ const listSchema = pageOf(subscriptionSchema).meta({ id: 'SubscriptionPage' });
 
 /** The secret shows in the answer that made it, and nowhere else. */
 function writtenReply(written: Written, status: number, headers: Record<string, string> = {}) {
-  const { subscription, secret } = written;
+  const { secret } = written;
+  const subscription = withoutCredentials(written.subscription);
   return {
     status,
     headers: { etag: etagOf(subscription.version), 'cache-control': 'no-store', ...headers },
@@ -32,7 +34,7 @@ function writtenReply(written: Written, status: number, headers: Record<string, 
   };
 }
 
-function create(deps: SubscriptionsDeps): Route {
+function create({ as }: RouteDeps): Route {
   return route({
     method: 'post',
     path: PATH,
@@ -49,14 +51,14 @@ function create(deps: SubscriptionsDeps): Route {
       },
     },
     problems: [422],
-    handler: async ({ body, log }) => {
-      const written = await createSubscription(deps, body, log);
+    handler: async ({ principal, body, log }) => {
+      const written = await createSubscription(as(principal), body, log);
       return writtenReply(written, 201, { location: `${PATH}/${written.subscription.id}` });
     },
   });
 }
 
-function list(deps: SubscriptionsDeps): Route {
+function list({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: PATH,
@@ -67,14 +69,14 @@ function list(deps: SubscriptionsDeps): Route {
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400],
-    handler: async ({ query: { tenant_id, ...page } }) => ({
-      status: 200,
-      body: await deps.subscriptions.list(defined({ tenant_id }), page),
-    }),
+    handler: async ({ principal, query: { tenant_id, ...page } }) => {
+      const found = await as(principal).subscriptions.list(defined({ tenant_id }), page);
+      return { status: 200, body: { ...found, data: found.data.map(withoutCredentials) } };
+    },
   });
 }
 
-function read(deps: SubscriptionsDeps): Route {
+function read({ as }: RouteDeps): Route {
   return route({
     method: 'get',
     path: `${PATH}/{id}`,
@@ -89,16 +91,16 @@ function read(deps: SubscriptionsDeps): Route {
       304: { description: 'Not modified.', schema: null, headers: etagHeader },
     },
     problems: [404],
-    handler: async ({ params, headers: requestHeaders }) => {
-      const subscription = await findSubscription(deps, params.id);
+    handler: async ({ principal, params, headers: requestHeaders }) => {
+      const subscription = await findSubscription(as(principal), params.id);
       const headers = { etag: etagOf(subscription.version) };
       if (isNotModified(requestHeaders, subscription.version)) return { status: 304, headers };
-      return { status: 200, headers, body: subscription };
+      return { status: 200, headers, body: withoutCredentials(subscription) };
     },
   });
 }
 
-function replace(deps: SubscriptionsDeps): Route {
+function replace({ as }: RouteDeps): Route {
   return route({
     method: 'put',
     path: `${PATH}/{id}`,
@@ -115,12 +117,12 @@ function replace(deps: SubscriptionsDeps): Route {
       200: { description: 'As it is now.', schema: subscriptionReplySchema, headers: etagHeader },
     },
     problems: [400, 404, 412, 422],
-    handler: async ({ params, headers, body, log }) =>
-      writtenReply(await replaceSubscription(deps, params.id, body, headers, log), 200),
+    handler: async ({ principal, params, headers, body, log }) =>
+      writtenReply(await replaceSubscription(as(principal), params.id, body, headers, log), 200),
   });
 }
 
-function patch(deps: SubscriptionsDeps): Route {
+function patch({ as }: RouteDeps): Route {
   return route({
     method: 'patch',
     path: `${PATH}/{id}`,
@@ -137,12 +139,12 @@ function patch(deps: SubscriptionsDeps): Route {
       200: { description: 'As it is now.', schema: subscriptionReplySchema, headers: etagHeader },
     },
     problems: [400, 404, 409, 412, 422],
-    handler: async ({ params, headers, body, log }) =>
-      writtenReply(await patchSubscription(deps, params.id, body, headers, log), 200),
+    handler: async ({ principal, params, headers, body, log }) =>
+      writtenReply(await patchSubscription(as(principal), params.id, body, headers, log), 200),
   });
 }
 
-function remove(deps: SubscriptionsDeps): Route {
+function remove({ as }: RouteDeps): Route {
   return route({
     method: 'delete',
     path: `${PATH}/{id}`,
@@ -155,13 +157,13 @@ function remove(deps: SubscriptionsDeps): Route {
     headers: ifMatchHeader,
     replies: { 204: { description: 'Gone.', schema: null } },
     problems: [400, 404, 412],
-    handler: async ({ params, headers, log }) => {
-      await deleteSubscription(deps, params.id, headers, log);
+    handler: async ({ principal, params, headers, log }) => {
+      await deleteSubscription(as(principal), params.id, headers, log);
       return { status: 204 };
     },
   });
 }
 
-export function subscriptionRoutes(deps: SubscriptionsDeps): Route[] {
+export function subscriptionRoutes(deps: RouteDeps): Route[] {
   return [create, list, read, replace, patch, remove].map((make) => make(deps));
 }

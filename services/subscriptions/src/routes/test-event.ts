@@ -1,11 +1,11 @@
 import { route, type Route } from '@milena/http';
 import { sendTest } from '../deliveries.ts';
-import type { SubscriptionsDeps } from '../deps.ts';
+import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { queuedSchema } from '../views.ts';
 import { idParams } from './common.ts';
 
-export function testEventRoutes(deps: SubscriptionsDeps): Route[] {
+export function testEventRoutes({ as }: RouteDeps): Route[] {
   const send = route({
     method: 'post',
     path: '/api/v1/subscriptions/{id}/test',
@@ -19,6 +19,7 @@ export function testEventRoutes(deps: SubscriptionsDeps): Route[] {
     replies: { 202: { description: 'Queued.', schema: queuedSchema } },
     problems: [404, 409, 503],
     handler: async (request) => {
+      const deps = as(request.principal);
       const subscription = await findSubscription(deps, request.params.id);
       return { status: 202, body: await sendTest(deps, subscription, request) };
     },

@@ -1,12 +1,15 @@
 import { createSsrfGuard } from '@milena/egress';
 import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
 import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
+import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
+  createApiKeyStore,
   createCancellationStore,
   createDeadLetterStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
   createSecretBox,
+  createSecretResealer,
   createSubscriptionHealthStore,
   createSubscriptionStore,
   openPostgres,
@@ -39,7 +42,7 @@ const delays = [
 ];
 
 /** The service behind a real server, over real Postgres stores; log, cache and (unless given) history are in memory. */
-export async function startApi(options: { clock?: Clock; history?: History } = {}) {
+export async function startApi(options: { clock?: Clock; history?: History; apiKey?: string } = {}) {
   const clock = options.clock ?? systemClock;
   const database = await createTestDatabase();
   const pg = openPostgres({ url: database.url, poolMax: 4 });
@@ -59,6 +62,9 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
   const metrics = createMetrics();
   const deadLetters = createDeadLetterStore(stores);
   const live = createLiveSubscriptionStore(stores);
+  const apiKeys = createApiKeyStore(stores);
+  const keyDirectory = createApiKeyDirectory({ store: apiKeys, clock });
+  const apiKey = options.apiKey ?? '';
   const service = createSubscriptionsService({
     subscriptions: createSubscriptionStore(stores),
     directory: {
@@ -67,6 +73,9 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
         return Promise.resolve();
       },
     },
+    secrets: createSecretResealer(stores),
+    apiKeys,
+    keyDirectory,
     cancellations: createCancellationStore(stores),
     deadLetters,
     idempotency: createIdempotencyStore(stores),
@@ -83,6 +92,7 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
       retryDelays: delays,
       retentionHours: 72,
       deadLetterRetentionDays: 30,
+      hasFirstKey: apiKey !== '',
     },
   });
   const server = createApiServer({
@@ -90,7 +100,7 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     description: 'Test.',
     version: '0.0.0',
     routes: service.routes,
-    authenticate: createApiKeyAuthenticator({ apiKey: '' }),
+    authenticate: createApiKeyAuthenticator({ apiKey, keys: keyDirectory, clock }),
     host: '127.0.0.1',
     port: 0,
     logger,
@@ -110,7 +120,11 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     const raw = typeof body === 'string' || Buffer.isBuffer(body);
     const response = await fetch(url + path, {
       method,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(apiKey !== '' && { authorization: `Bearer ${apiKey}` }),
+        ...headers,
+      },
       ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
     });
     const bytes = Buffer.from(await response.arrayBuffer());
@@ -143,6 +157,8 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     stats,
     deadLetters,
     live,
+    apiKeys,
+    metrics,
     health: createSubscriptionHealthStore(stores),
     invalidated,
     /** Every log line so far. */
@@ -159,6 +175,7 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     stop: async () => {
       await service.stop();
       await server.stop(1000);
+      await keyDirectory.close();
       await pg.close();
       await database.drop();
     },

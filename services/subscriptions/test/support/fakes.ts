@@ -1,4 +1,4 @@
-import type { AttemptView, EventRow } from '@milena/domain';
+import { newId, type Attempt, type AttemptView, type EventRow } from '@milena/domain';
 import { LogUnavailableError, type LogRecord } from '@milena/log';
 import {
   BadCursorError,
@@ -81,6 +81,43 @@ export function attemptView(over: Partial<AttemptView> = {}): AttemptView {
     replay_of: null,
     may_repeat: false,
     worker: 'worker-1',
+    ...over,
+  };
+}
+
+/** A first attempt of the event that succeeded, as it is stored. */
+export function attemptOf(event: EventRow, over: Partial<Attempt>): Attempt {
+  return {
+    attempt_id: newId(over.started_at ?? event.accepted_at),
+    delivery_id: event.delivery_id,
+    event_id: event.event_id,
+    tenant_id: event.tenant_id,
+    subscription_id: event.subscription_id,
+    event_type: event.event_type,
+    target_url: 'https://example.com/hooks',
+    attempt_number: 1,
+    accepted_at: event.accepted_at,
+    started_at: event.accepted_at + 5,
+    duration_ms: 12.25,
+    dns_ms: null,
+    connect_ms: 1.5,
+    tls_ms: null,
+    first_byte_ms: 10,
+    resolved_address: '93.184.215.14',
+    subscription_version: 1,
+    breaker_state: 'closed',
+    lane_state: 'healthy',
+    outcome: 'success',
+    http_status: 200,
+    error_kind: null,
+    error_detail: '',
+    response_headers: { 'content-type': 'text/plain' },
+    response_body: 'ok',
+    next_attempt_at: null,
+    next_reason: 'Delivered.',
+    replay_of: null,
+    may_repeat: false,
+    worker: 'w',
     ...over,
   };
 }

@@ -1,4 +1,5 @@
 import { apiKeys } from './002-api-keys.ts';
+import { apiKeyRevocation } from './005-api-key-revocation.ts';
 import { deadLetters } from './004-dead-letters.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
@@ -10,4 +11,10 @@ export interface NamedMigration {
 }
 
 /** In the order in which they run. Forward only. */
-export const MIGRATIONS: readonly NamedMigration[] = [subscriptions, apiKeys, idempotencyKeys, deadLetters];
+export const MIGRATIONS: readonly NamedMigration[] = [
+  subscriptions,
+  apiKeys,
+  idempotencyKeys,
+  deadLetters,
+  apiKeyRevocation,
+];

@@ -1,4 +1,5 @@
 import type { Clock } from '@milena/runtime';
+import type { SecretResealer } from '../../access-ports.ts';
 import type { LiveSubscriptionStore, SubscriptionHealthStore, SubscriptionStore } from '../../ports.ts';
 import type { Postgres, Queryable } from '../client.ts';
 import type { SecretBox } from '../secret-box.ts';
@@ -9,6 +10,7 @@ import { insertSubscription } from './insert.ts';
 import { listSubscriptions } from './list.ts';
 import { loadLiveSubscription } from './load-live.ts';
 import { removeSubscription } from './remove.ts';
+import { resealBatch } from './reseal.ts';
 import { setHealth } from './set-health.ts';
 import { updateSubscription } from './update.ts';
 
@@ -36,6 +38,10 @@ export function createLiveSubscriptionStore(deps: {
     load: (id) => loadLiveSubscription(deps, id),
     idsOfTenant: (tenantId) => idsOfTenant(deps.pg, tenantId),
   };
+}
+
+export function createSecretResealer(deps: { pg: Queryable; secretBox: SecretBox }): SecretResealer {
+  return { resealBatch: (after, limit) => resealBatch(deps, after, limit) };
 }
 
 export function createSubscriptionHealthStore({

@@ -1,5 +1,4 @@
-import { createTestClock } from '@milena/runtime';
-import { createRateLimiter } from '../src/rate-limiter.ts';
+import { createRateLimiter, createTestClock } from '../src/index.ts';
 
 describe('the rate limiter', () => {
   it('lets one second of the rate through at once, then no more than the rate', () => {
@@ -22,6 +21,17 @@ describe('the rate limiter', () => {
     expect(limiter.take('a', 0.1)).toBe(1);
     clock.advance(1000);
     expect(limiter.take('a', 0.1)).toBe(0);
+  });
+
+  it('lets a burst through after a rest, as large as it is told', () => {
+    const clock = createTestClock();
+    const limiter = createRateLimiter({ clock });
+    const takes = (count: number) => Array.from({ length: count }, () => limiter.take('a', 0.5, 3));
+    expect(takes(4)).toEqual([0, 0, 0, 2]);
+    clock.advance(2000);
+    expect(takes(2)).toEqual([0, 2]);
+    clock.advance(3_600_000);
+    expect(takes(4)).toEqual([0, 0, 0, 2]);
   });
 
   it('counts each id for itself', () => {

@@ -1,4 +1,4 @@
-import type { Clock } from '@milena/runtime';
+import type { Clock } from './clock.ts';
 
 interface Bucket {
   tokens: number;
@@ -7,12 +7,15 @@ interface Bucket {
 }
 
 export interface RateLimiter {
-  /** 0 when one more may pass now (and takes it), otherwise the whole seconds to wait. */
-  take(id: string, perSecond: number): number;
+  /**
+   * 0 when one more may pass now (and takes it), otherwise the whole seconds to wait.
+   * @param burst how many may pass at once after a rest; one second's worth, and at least one, unless told
+   */
+  take(id: string, perSecond: number, burst?: number): number;
 }
 
 /**
- * A token bucket per id, holding one second's worth and at least one. The least recently used are forgotten above
+ * A token bucket per id. The least recently used are forgotten above
  * `maxBuckets`, which lets their ids burst once more at worst.
  */
 export function createRateLimiter(deps: { clock: Clock; maxBuckets?: number }): RateLimiter {
@@ -20,12 +23,11 @@ export function createRateLimiter(deps: { clock: Clock; maxBuckets?: number }): 
   const buckets = new Map<string, Bucket>();
 
   return {
-    take: (id, perSecond) => {
+    take: (id, perSecond, burst = Math.max(1, perSecond)) => {
       const now = clock.now();
-      const capacity = Math.max(1, perSecond);
-      const bucket = buckets.get(id) ?? { tokens: capacity, filledAt: now };
+      const bucket = buckets.get(id) ?? { tokens: burst, filledAt: now };
       const gained = (Math.max(0, now - bucket.filledAt) / 1000) * perSecond;
-      bucket.tokens = Math.min(capacity, bucket.tokens + gained);
+      bucket.tokens = Math.min(burst, bucket.tokens + gained);
       bucket.filledAt = now;
       // A Map keeps the order of insertion: the first is the least recently used.
       buckets.delete(id);

@@ -1,0 +1,5 @@
+/** A key directory in which there is nothing: the configured key, if any, is the only one. */
+export const noStoredKeys = {
+  find: () => Promise.resolve(null),
+  any: () => Promise.resolve(false),
+};
