@@ -1,4 +1,5 @@
 // `npm run bench`: builds what is needed and runs the benchmark; `npm run bench -- --help` lists its options.
+// `npm run bench:isolation` runs another one: what healthy endpoints suffer from a sick neighbour.
 import path from 'node:path';
 import { ROOT, ensureBuilt, ensureInstalled, enginesInto, requireNode, run } from './lib.mjs';
 
@@ -12,10 +13,9 @@ if (process.argv.includes('--distributed')) {
     process.exit(1);
   }
 }
+const options = process.argv.slice(2);
+const isolation = options[0] === 'isolation';
+const script = path.join(ROOT, 'bench/dist', isolation ? 'isolation-process.cjs' : 'main.cjs');
 process.exit(
-  await run(process.execPath, [
-    '--enable-source-maps',
-    path.join(ROOT, 'bench/dist/main.cjs'),
-    ...process.argv.slice(2),
-  ]),
+  await run(process.execPath, ['--enable-source-maps', script, ...options.slice(isolation ? 1 : 0)]),
 );

@@ -1,11 +1,11 @@
 // Pushes events through a running Milena to a local sink, and the same load through the bound, in one run.
-import { type ChildProcess, fork } from 'node:child_process';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { startChild } from './child.ts';
 import { usage } from './cpu.ts';
 import { type LoadResult, load } from './load.ts';
-import type { Quantiles } from './quantiles.ts';
 import { type Measured, type ProcessCost, report } from './report.ts';
+import { arrived, clearSink } from './sink.ts';
+import { subscribe } from './subscriptions.ts';
 import { type Counted, distributed, embedded } from './system.ts';
 
 const HELP = `npm run bench -- [options]
@@ -45,40 +45,6 @@ const say = (line: string): void => {
 };
 const WARM_UP_EVENTS = 2000;
 
-async function start(file: string, ...args: string[]): Promise<{ child: ChildProcess; origin: string }> {
-  const child = fork(path.join(__dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => {
-      resolve((message as { port: number }).port);
-    });
-    child.once('exit', (code) => {
-      reject(new Error(`${file} ended with ${String(code)}`));
-    });
-  });
-  return { child, origin: `http://127.0.0.1:${port}` };
-}
-
-interface SinkReport {
-  distinct: number;
-  repeated: number;
-  latency: Quantiles;
-}
-const sinkReport = async (origin: string): Promise<SinkReport> =>
-  (await (await fetch(origin)).json()) as SinkReport;
-
-/** Waits until the sink has `expected` events, or nothing has come for `quietS` seconds. */
-async function arrived(origin: string, expected: number, quietS: number): Promise<SinkReport> {
-  let last = await sinkReport(origin);
-  let lastChange = performance.now();
-  while (last.distinct < expected && performance.now() - lastChange < quietS * 1000) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const current = await sinkReport(origin);
-    if (current.distinct !== last.distinct) lastChange = performance.now();
-    last = current;
-  }
-  return last;
-}
-
 interface Snapshot {
   cpuMs: number;
   rssMb: number;
@@ -104,7 +70,7 @@ async function measure(
   },
 ): Promise<Measured> {
   const { processes } = options;
-  await fetch(options.sink, { method: 'DELETE' });
+  await clearSink(options.sink);
   const before = processes.map(snapshot);
   const beforeLoad = process.cpuUsage();
   const startedAt = performance.now();
@@ -138,19 +104,9 @@ async function measure(
   return { what, result, seconds, seen, memory, costs, loadCpuMs: (used.user + used.system) / 1000 };
 }
 
-async function subscribe(api: string, target: string): Promise<string> {
-  const reply = await fetch(`${api}/api/v1/subscriptions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ target_url: target, max_in_flight: 64 }),
-  });
-  if (reply.status !== 201) throw new Error(`no subscription: ${await reply.text()}`);
-  return ((await reply.json()) as { id: string }).id;
-}
-
 async function main(): Promise<void> {
-  const sink = await start('sink-process.cjs');
-  const bound = await start('bound-process.cjs', `${sink.origin}/hook`);
+  const sink = await startChild('sink-process.cjs');
+  const bound = await startChild('bound-process.cjs', `${sink.origin}/hook`);
   say(
     values.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
   );

@@ -13,7 +13,7 @@ export interface Counted {
 }
 
 /** What the load goes through. */
-interface SystemUnderTest {
+export interface SystemUnderTest {
   /** Of the subscriptions API, and of the ingest API. */
   api: string;
   ingest: string;
