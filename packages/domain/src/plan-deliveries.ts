@@ -71,6 +71,8 @@ export function planDeliveries(
       due_at: null,
       deferrals: 0,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
       traceparent: event.traceparent,
       payload: event.payload,
     });

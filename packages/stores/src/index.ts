@@ -1,1 +1,2 @@
+export * from './held-ports.ts';
 export * from './ports.ts';

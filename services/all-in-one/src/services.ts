@@ -15,8 +15,10 @@ import {
 import {
   createCancellationStore,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createReleaseStore,
   createSubscriptionHealthStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
@@ -56,7 +58,8 @@ export function createServices(deps: ServicesDeps): Services {
   const post = createHttpPost({ ...deps, userAgent: `Milena/${deps.version}` });
   const idempotency = createIdempotencyStore({ pg, clock });
   const deadLetters = createDeadLetterStore({ pg });
-  const shared = { ...deps, log, directory, idempotency, deadLetters };
+  const held = createHeldStore({ pg, clock });
+  const shared = { ...deps, log, directory, idempotency, deadLetters, held };
 
   return {
     post,
@@ -66,6 +69,7 @@ export function createServices(deps: ServicesDeps): Services {
       ...shared,
       subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
       cancellations: createCancellationStore({ pg, clock }),
+      releases: createReleaseStore({ pg, clock }),
       deliveries: createDeliveryReader({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
       stats: createStatsReader({ clickhouse }),

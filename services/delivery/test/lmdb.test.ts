@@ -109,6 +109,8 @@ describe('over the LMDB log', () => {
       due_at: null,
       deferrals: 0,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
       payload: Buffer.from('{"n": 1}'),
     };
     return { topic: DELIVERIES, ...encodeDelivery({ ...ids, ...event, ...motion }) };

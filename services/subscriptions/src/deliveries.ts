@@ -77,6 +77,8 @@ async function append(deps: SubscriptionsDeps, delivery: NewDelivery): Promise<s
     attempt: 1,
     due_at: null,
     deferrals: 0,
+    resumed_at: null,
+    target_url: null,
   };
   await deps.log.append([{ topic: DELIVERIES, ...encodeDelivery(whole) }]);
   return deliveryId;
@@ -157,12 +159,13 @@ export async function retryDelivery(
  */
 export async function cancelDelivery(deps: SubscriptionsDeps, id: string, call: Call): Promise<DeliveryView> {
   const view = await findDelivery(deps, id, call);
-  if (view.status !== 'queued' && view.status !== 'retrying') {
+  if (view.status !== 'queued' && view.status !== 'retrying' && view.status !== 'held') {
     throw new HttpProblem(409, 'delivery-final', `The delivery is ${view.status} already.`);
   }
   const { delivery_id, event_id, tenant_id, subscription_id, event_type } = view;
   const why = 'Cancelled through the API.';
   await deps.cancellations.cancel({ delivery_id, subscription_id, tenant_id });
+  if (view.status === 'held') await deps.held.drop(delivery_id);
   await forget(deps.directory, { id: subscription_id, tenant_id }, call.log);
   const disposition = {
     delivery_id,

@@ -7,7 +7,9 @@ import type {
   CancellationStore,
   DeadLetterStore,
   DeliveryReader,
+  HeldStore,
   IdempotencyStore,
+  ReleaseStore,
   StatsReader,
   SubscriptionDirectory,
   SubscriptionStore,
@@ -30,6 +32,8 @@ export interface SubscriptionsDeps {
   directory: Pick<SubscriptionDirectory, 'invalidate'>;
   cancellations: CancellationStore;
   deadLetters: Omit<DeadLetterStore, 'insert'>;
+  held: Omit<HeldStore, 'insert'>;
+  releases: ReleaseStore;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
   deliveries: DeliveryReader;
   attempts: AttemptReader;
@@ -38,6 +42,6 @@ export interface SubscriptionsDeps {
   guard: Pick<SsrfGuard, 'checkUrl'>;
   clock: Clock;
   logger: Logger;
-  metrics: Pick<Metrics, 'dispositions'>;
+  metrics: Pick<Metrics, 'dispositions' | 'heldDeliveries' | 'heldOldest'>;
   config: SubscriptionsConfig;
 }

@@ -12,7 +12,9 @@ import { createAttemptReader, createDeliveryReader, createStatsReader } from '@m
 import {
   createCancellationStore,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
+  createReleaseStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
 import { version } from '../package.json';
@@ -86,6 +88,8 @@ async function createService(
     subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
     cancellations: createCancellationStore({ pg, clock }),
     deadLetters: createDeadLetterStore({ pg }),
+    held: createHeldStore({ pg, clock }),
+    releases: createReleaseStore({ pg, clock }),
     idempotency: createIdempotencyStore({ pg, clock }),
     deliveries: createDeliveryReader({ clickhouse }),
     attempts: createAttemptReader({ clickhouse }),

@@ -2,10 +2,12 @@ import type { Route } from '@milena/http';
 import type { SubscriptionsDeps } from './deps.ts';
 import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
+import { createReleaser } from './releaser.ts';
 import { attemptRoutes } from './routes/attempts.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
+import { resumeRoutes } from './routes/resume.ts';
 import { secretRoutes } from './routes/secret.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
@@ -25,7 +27,7 @@ export interface SubscriptionsHealth {
 export interface SubscriptionsService {
   /** For the API server. */
   routes: Route[];
-  /** Begins the hourly maintenance; resolves after its first round. Never rejects: the API works without. */
+  /** Begins to release what need not be held, and the hourly maintenance; resolves after the first round of it. Never rejects: the API works without. */
   start(): Promise<void>;
   /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
   stop(): Promise<void>;
@@ -38,10 +40,12 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const maxListeners = config.maxListeners ?? MAX_LISTENERS;
   const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
   const maintenance = createMaintenance(deps);
+  const releaser = createReleaser(deps);
   return {
     routes: [
       ...subscriptionRoutes(deps),
       ...secretRoutes(deps),
+      ...resumeRoutes(deps),
       ...testEventRoutes(deps),
       ...deliveryRoutes(deps),
       ...attemptRoutes(deps, liveTail),
@@ -49,9 +53,13 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
       ...statsRoutes(deps),
       ...eventTypeRoutes(deps),
     ],
-    start: maintenance.start,
+    start: async () => {
+      releaser.start();
+      await maintenance.start();
+    },
     stop: async () => {
       liveTail.close();
+      await releaser.stop();
       await maintenance.stop();
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),

@@ -3,8 +3,10 @@ import type { Clock } from '@milena/runtime';
 import {
   createCancellationStore,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createReleaseStore,
   createSecretBox,
   createSubscriptionHealthStore,
   createSubscriptionStore,
@@ -12,6 +14,7 @@ import {
   type Postgres,
 } from '../../src/postgres/index.ts';
 import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
+import { describeHeldStores } from '../held-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
 import { describeSubscriptionStore, type SubscriptionStores } from '../subscription-store.conformance.ts';
@@ -47,3 +50,9 @@ describeLiveSubscriptions('Postgres', openSubscriptionStores);
 describeIdempotencyStore('Postgres', (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 
 describeDeadLetterStore('Postgres', () => Promise.resolve(createDeadLetterStore({ pg })));
+
+describeHeldStores('Postgres', async (clock) => ({
+  held: createHeldStore({ pg, clock }),
+  releases: createReleaseStore({ pg, clock }),
+  subscriptions: (await openSubscriptionStores(clock)).subscriptions,
+}));

@@ -1,10 +1,11 @@
-import { subscriptionSchema, tenantIdSchema } from '@milena/domain';
+import { tenantIdSchema } from '@milena/domain';
 import { pageOf, pageQuery, route, type Route } from '@milena/http';
 import { defined } from '../defined.ts';
 import type { SubscriptionsDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { etagOf, isNotModified } from '../etag.ts';
 import { createBody, patchBody, replaceBody } from '../subscription-body.ts';
+import { withHeld } from '../with-held.ts';
 import {
   createSubscription,
   deleteSubscription,
@@ -12,7 +13,13 @@ import {
   replaceSubscription,
   type Written,
 } from '../write-subscription.ts';
-import { etagHeader, idParams, ifMatchHeader, subscriptionReplySchema } from './common.ts';
+import {
+  etagHeader,
+  idParams,
+  ifMatchHeader,
+  subscriptionDetailSchema,
+  subscriptionReplySchema,
+} from './common.ts';
 
 const tag = 'Subscriptions';
 const PATH = '/api/v1/subscriptions';
@@ -20,7 +27,7 @@ const PATH = '/api/v1/subscriptions';
 const LARGEST_BODY = 524_288;
 
 const listQuery = pageQuery.extend({ tenant_id: tenantIdSchema.optional() });
-const listSchema = pageOf(subscriptionSchema).meta({ id: 'SubscriptionPage' });
+const listSchema = pageOf(subscriptionDetailSchema).meta({ id: 'SubscriptionPage' });
 
 /** The secret shows in the answer that made it, and nowhere else. */
 function writtenReply(written: Written, status: number, headers: Record<string, string> = {}) {
@@ -67,10 +74,10 @@ function list(deps: SubscriptionsDeps): Route {
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400],
-    handler: async ({ query: { tenant_id, ...page } }) => ({
-      status: 200,
-      body: await deps.subscriptions.list(defined({ tenant_id }), page),
-    }),
+    handler: async ({ query: { tenant_id, ...page } }) => {
+      const { data, next_cursor } = await deps.subscriptions.list(defined({ tenant_id }), page);
+      return { status: 200, body: { data: await withHeld(deps.held, data), next_cursor } };
+    },
   });
 }
 
@@ -85,7 +92,7 @@ function read(deps: SubscriptionsDeps): Route {
     params: idParams,
     headers: { 'If-None-Match': { description: '304 when the ETag still is this one.', example: '"1"' } },
     replies: {
-      200: { description: 'The subscription.', schema: subscriptionSchema, headers: etagHeader },
+      200: { description: 'The subscription.', schema: subscriptionDetailSchema, headers: etagHeader },
       304: { description: 'Not modified.', schema: null, headers: etagHeader },
     },
     problems: [404],
@@ -93,7 +100,8 @@ function read(deps: SubscriptionsDeps): Route {
       const subscription = await findSubscription(deps, params.id);
       const headers = { etag: etagOf(subscription.version) };
       if (isNotModified(requestHeaders, subscription.version)) return { status: 304, headers };
-      return { status: 200, headers, body: subscription };
+      const [body] = await withHeld(deps.held, [subscription]);
+      return { status: 200, headers, body };
     },
   });
 }

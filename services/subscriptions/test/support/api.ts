@@ -4,8 +4,10 @@ import { createLogger, createMetrics, systemClock, type Clock } from '@milena/ru
 import {
   createCancellationStore,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createReleaseStore,
   createSecretBox,
   createSubscriptionHealthStore,
   createSubscriptionStore,
@@ -59,6 +61,7 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
   const metrics = createMetrics();
   const deadLetters = createDeadLetterStore(stores);
   const live = createLiveSubscriptionStore(stores);
+  const held = createHeldStore(stores);
   const service = createSubscriptionsService({
     subscriptions: createSubscriptionStore(stores),
     directory: {
@@ -69,6 +72,8 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     },
     cancellations: createCancellationStore(stores),
     deadLetters,
+    held,
+    releases: createReleaseStore(stores),
     idempotency: createIdempotencyStore(stores),
     deliveries: deliveries.reader,
     attempts: attempts.reader,
@@ -142,6 +147,8 @@ export async function startApi(options: { clock?: Clock; history?: History } = {
     attempts,
     stats,
     deadLetters,
+    held,
+    metrics,
     live,
     health: createSubscriptionHealthStore(stores),
     invalidated,

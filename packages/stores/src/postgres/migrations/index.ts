@@ -1,5 +1,6 @@
 import { apiKeys } from './002-api-keys.ts';
 import { deadLetters } from './004-dead-letters.ts';
+import { heldDeliveries } from './006-held-deliveries.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -10,4 +11,10 @@ export interface NamedMigration {
 }
 
 /** In the order in which they run. Forward only. */
-export const MIGRATIONS: readonly NamedMigration[] = [subscriptions, apiKeys, idempotencyKeys, deadLetters];
+export const MIGRATIONS: readonly NamedMigration[] = [
+  subscriptions,
+  apiKeys,
+  idempotencyKeys,
+  deadLetters,
+  heldDeliveries,
+];
