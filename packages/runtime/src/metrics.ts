@@ -41,10 +41,12 @@ function createRecorderMetrics({ counter, histogram }: ReturnType<typeof createI
 }
 
 /** What is held back, and what is delivered again. */
-function createRecoveryMetrics({ gauge }: ReturnType<typeof createInstruments>) {
+function createRecoveryMetrics({ counter, gauge }: ReturnType<typeof createInstruments>) {
   return {
     heldDeliveries: gauge('held_deliveries', 'Deliveries held while their subscriptions are paused'),
     heldOldest: gauge('held_oldest_age_seconds', 'Age of the oldest held delivery; 0 = none is held'),
+    replaysRunning: gauge('replays_running', 'Replay jobs that this process carries on'),
+    replayItems: counter('replay_items_total', 'Items of replays, by what became of them', ['result']),
   };
 }
 

@@ -1,2 +1,3 @@
 export * from './held-ports.ts';
 export * from './ports.ts';
+export * from './replay-ports.ts';

@@ -9,16 +9,20 @@ import { createLocalInvalidationBus, createSubscriptionDirectory } from '@milena
 import {
   createAttemptReader,
   createDeliveryReader,
+  createEventSource,
   createHistoryWriter,
   createStatsReader,
 } from '@milena/stores/clickhouse';
 import {
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
   createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSubscriptionHealthStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
@@ -70,6 +74,13 @@ export function createServices(deps: ServicesDeps): Services {
       subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
       cancellations: createCancellationStore({ pg, clock }),
       releases: createReleaseStore({ pg, clock }),
+      replays: createReplayStore({ pg, clock }),
+      replayLeases: createReplayLeases({ pg, clock }),
+      replaySources: {
+        dead_letters: createDeadLetterSource({ pg }),
+        events: createEventSource({ clickhouse }),
+      },
+      recorded: createHistoryWriter({ clickhouse }),
       deliveries: createDeliveryReader({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
       stats: createStatsReader({ clickhouse }),

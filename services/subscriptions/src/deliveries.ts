@@ -41,7 +41,7 @@ export async function findEvent(deps: SubscriptionsDeps, id: string, call: Call)
 }
 
 /** @throws HttpProblem 409 when nothing can be delivered to the subscription */
-function assertDeliverable(subscription: Subscription | null): asserts subscription is Subscription {
+export function assertDeliverable(subscription: Subscription | null): asserts subscription is Subscription {
   if (subscription === null) {
     throw new HttpProblem(
       409,

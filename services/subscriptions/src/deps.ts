@@ -8,8 +8,13 @@ import type {
   DeadLetterStore,
   DeliveryReader,
   HeldStore,
+  HistoryWriter,
   IdempotencyStore,
   ReleaseStore,
+  ReplayFilter,
+  ReplayLeases,
+  ReplaySource,
+  ReplayStore,
   StatsReader,
   SubscriptionDirectory,
   SubscriptionStore,
@@ -34,14 +39,19 @@ export interface SubscriptionsDeps {
   deadLetters: Omit<DeadLetterStore, 'insert'>;
   held: Omit<HeldStore, 'insert'>;
   releases: ReleaseStore;
+  replays: ReplayStore;
+  replayLeases: ReplayLeases;
+  replaySources: Record<ReplayFilter['source'], ReplaySource>;
+  /** Which deliveries the event store has. */
+  recorded: Pick<HistoryWriter, 'known'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
   deliveries: DeliveryReader;
   attempts: AttemptReader;
   stats: StatsReader;
-  log: Pick<MessageLog, 'append'>;
+  log: Pick<MessageLog, 'append' | 'lag'>;
   guard: Pick<SsrfGuard, 'checkUrl'>;
   clock: Clock;
   logger: Logger;
-  metrics: Pick<Metrics, 'dispositions' | 'heldDeliveries' | 'heldOldest'>;
+  metrics: Pick<Metrics, 'dispositions' | 'heldDeliveries' | 'heldOldest' | 'replayItems' | 'replaysRunning'>;
   config: SubscriptionsConfig;
 }

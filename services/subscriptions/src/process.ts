@@ -8,13 +8,22 @@ import {
   type Engines,
   type ProcessBase,
 } from '@milena/standalone';
-import { createAttemptReader, createDeliveryReader, createStatsReader } from '@milena/stores/clickhouse';
+import {
+  createAttemptReader,
+  createDeliveryReader,
+  createEventSource,
+  createHistoryWriter,
+  createStatsReader,
+} from '@milena/stores/clickhouse';
 import {
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
   createHeldStore,
   createIdempotencyStore,
   createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
 import { version } from '../package.json';
@@ -90,6 +99,13 @@ async function createService(
     deadLetters: createDeadLetterStore({ pg }),
     held: createHeldStore({ pg, clock }),
     releases: createReleaseStore({ pg, clock }),
+    replays: createReplayStore({ pg, clock }),
+    replayLeases: createReplayLeases({ pg, clock }),
+    replaySources: {
+      dead_letters: createDeadLetterSource({ pg }),
+      events: createEventSource({ clickhouse }),
+    },
+    recorded: createHistoryWriter({ clickhouse }),
     idempotency: createIdempotencyStore({ pg, clock }),
     deliveries: createDeliveryReader({ clickhouse }),
     attempts: createAttemptReader({ clickhouse }),

@@ -2,11 +2,13 @@ import type { Route } from '@milena/http';
 import type { SubscriptionsDeps } from './deps.ts';
 import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
+import { createReplayRunner } from './replays/runner.ts';
 import { createReleaser } from './releaser.ts';
 import { attemptRoutes } from './routes/attempts.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
+import { replayRoutes } from './routes/replays.ts';
 import { resumeRoutes } from './routes/resume.ts';
 import { secretRoutes } from './routes/secret.ts';
 import { statsRoutes } from './routes/stats.ts';
@@ -27,7 +29,7 @@ export interface SubscriptionsHealth {
 export interface SubscriptionsService {
   /** For the API server. */
   routes: Route[];
-  /** Begins to release what need not be held, and the hourly maintenance; resolves after the first round of it. Never rejects: the API works without. */
+  /** Begins to release what need not be held, to carry on replays, and the hourly maintenance; resolves after the first round of it. Never rejects: the API works without. */
   start(): Promise<void>;
   /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
   stop(): Promise<void>;
@@ -41,6 +43,7 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
   const maintenance = createMaintenance(deps);
   const releaser = createReleaser(deps);
+  const replays = createReplayRunner(deps);
   return {
     routes: [
       ...subscriptionRoutes(deps),
@@ -50,16 +53,18 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
       ...deliveryRoutes(deps),
       ...attemptRoutes(deps, liveTail),
       ...deadLetterRoutes(deps),
+      ...replayRoutes(deps),
       ...statsRoutes(deps),
       ...eventTypeRoutes(deps),
     ],
     start: async () => {
       releaser.start();
+      replays.start();
       await maintenance.start();
     },
     stop: async () => {
       liveTail.close();
-      await releaser.stop();
+      await Promise.all([releaser.stop(), replays.stop()]);
       await maintenance.stop();
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),
