@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createDemoReceiver } from '@milena/demo-receiver';
 import { createSsrfGuard } from '@milena/egress';
@@ -78,7 +78,10 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
     drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
     readiness,
     onStarted: () => {
-      writeFileSync(path.join(dataDir.path, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+      // Renamed into place: whoever waits for the file never reads half of it.
+      const file = path.join(dataDir.path, 'endpoints.json');
+      writeFileSync(`${file}.new`, `${JSON.stringify(endpoints)}\n`);
+      renameSync(`${file}.new`, file);
       print(startMessage(endpoints, notesOn(config, dataDir.path), config.API_KEY !== ''));
     },
   };
