@@ -6,11 +6,11 @@ const signal = new AbortController().signal;
 /** Lets time pass until the turn comes; resolves to how long that took, ms. */
 async function waitFor(clock: ReturnType<typeof createTestClock>, turn: Promise<void>): Promise<number> {
   const begin = clock.now();
-  let came = false;
-  void turn.then(() => (came = true));
+  const state = { came: false };
+  void turn.then(() => (state.came = true));
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve));
-    if (came) return clock.now() - begin;
+    if (state.came) return clock.now() - begin;
     clock.advance(1);
   }
 }
@@ -62,7 +62,7 @@ describe('the pace of a replay', () => {
     expect(await waitFor(clock, turn)).toBe(0);
   });
 
-  test('tells how fast it was of late', async () => {
+  test('tells how fast it was of late', () => {
     const { clock, pace } = setUp(200);
     pace.went(50);
     expect(pace.observed()).toBeNull();

@@ -66,15 +66,17 @@ export function createReplayRunner(deps: ReplayDeps): ReplayRunner {
   };
 }
 
-type Judge = (id: string, error: unknown) => ReplayEnding | null;
+type Judge = (work: ReplayWork, error: unknown) => ReplayEnding | null;
 
-/** What becomes of a job that was interrupted: it is given back, or, after the same mistake thrice in a row, failed. */
+/** What becomes of a job that was interrupted: it is given back, or, after three mistakes at the same place, failed. */
 function createJudge(): Judge {
-  const mistakes = new Map<string, number>();
-  return (id, error) => {
+  const mistakes = new Map<string, { at: string; count: number }>();
+  return ({ id, cursor }, error) => {
     if (error instanceof StoreUnavailableError || error instanceof LogUnavailableError) return null;
-    const count = (mistakes.get(id) ?? 0) + 1;
-    mistakes.set(id, count);
+    const at = cursor?.id ?? '';
+    const before = mistakes.get(id);
+    const count = before?.at === at ? before.count + 1 : 1;
+    mistakes.set(id, { at, count });
     if (count < MISTAKES) return null;
     mistakes.delete(id);
     return { state: 'failed', error: error instanceof Error ? error.message : String(error) };
@@ -92,8 +94,9 @@ async function carryOn(
   logger.info({ event: 'replay.running', replay_id: id, done: work.done, total: work.total });
   const ending = await runReplay(work, { ...lease, owner }, deps).catch(async (error: unknown) => {
     logger.error({ event: 'replay.interrupted', replay_id: id, err: error });
-    await pause(clock, FAILED_MS, lease.signal);
-    return deps.judge(id, error);
+    // Also when the job was paused meanwhile: whoever resumes it must not look too early.
+    await pause(clock, FAILED_MS, deps.stopping);
+    return deps.judge(work, error);
   });
   try {
     const ours = await replayLeases.release(id, owner, ending);
