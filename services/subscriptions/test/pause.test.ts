@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => api.stop());
 
-/** Until `look` shows it; time passes only while the releaser waits for its next round. */
+/** Until `look` shows it; time passes while something waits for its next round. */
 async function after(look: () => Promise<boolean> | boolean): Promise<void> {
   for (let tries = 0; tries < 20_000; tries += 1) {
     if (await look()) return;
@@ -90,7 +90,7 @@ test('a resume gives everything back in order of acceptance, as it was, and noth
   expect(given()).toHaveLength(250);
 });
 
-test('keeps to the rate that is asked for, and to the limit of the subscription', async () => {
+test('is never faster than the rate that is asked for, nor than the limit of the subscription', async () => {
   const slow = await api.subscribe({ paused: true });
   const limited = await api.subscribe({ paused: true, rate_limit_per_s: 10 });
   await hold(slow.id, 100);
@@ -101,10 +101,9 @@ test('keeps to the rate that is asked for, and to the limit of the subscription'
   const begin = clock.now();
   await after(() => clock.now() >= begin + 3000);
   const of = (id: string) => given().filter(({ subscription_id }) => subscription_id === id).length;
-  // Two seconds after a second of grace, and the credit of half a second at most.
-  expect(of(slow.id)).toBeGreaterThanOrEqual(30);
+  // Two seconds after a second of grace, and the credit of half a second at most. Time passes here whether the stores
+  // keep up or not, so only the upper bound can be told; the store's own suite holds both.
   expect(of(slow.id)).toBeLessThanOrEqual(54);
-  expect(of(limited.id)).toBeGreaterThanOrEqual(15);
   expect(of(limited.id)).toBeLessThanOrEqual(28);
 
   await api.call('POST', `${PATH}/${slow.id}/resume`, { rate_per_s: 10_000 });
