@@ -95,10 +95,18 @@ export interface Attempt {
   worker: string;
 }
 
-export const DISPOSITIONS = ['filtered', 'deferred', 'cancelled', 'expired', 'dead_lettered'] as const;
+export const DISPOSITIONS = [
+  'filtered',
+  'deferred',
+  'held',
+  'resumed',
+  'cancelled',
+  'expired',
+  'dead_lettered',
+] as const;
 export type DispositionKind = (typeof DISPOSITIONS)[number];
 
-/** What became of a delivery other than by an attempt. One per delivery and kind counts. */
+/** What became of a delivery other than by an attempt. One per delivery and kind counts; of `held` and `resumed` the latest. */
 export interface Disposition {
   delivery_id: string;
   event_id: string;

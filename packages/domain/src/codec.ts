@@ -13,6 +13,9 @@ export class UndecodableRecordError extends Error {
   override name = 'UndecodableRecordError';
 }
 
+/** On a delivery that was released after a pause: it is recorded already. */
+export const RESUMED_AT_HEADER = 'resumed-at';
+
 /** Headers carry everything but the payload, so the payload's bytes are never touched. */
 export function encodeDelivery(delivery: Delivery): EncodedRecord {
   const headers: Record<string, string> = {
@@ -28,6 +31,8 @@ export function encodeDelivery(delivery: Delivery): EncodedRecord {
   if (delivery.deferrals > 0) headers['deferrals'] = String(delivery.deferrals);
   if (delivery.may_repeat) headers['may-repeat'] = '1';
   if (delivery.replay_of !== null) headers['replay-of'] = delivery.replay_of;
+  if (delivery.resumed_at !== null) headers[RESUMED_AT_HEADER] = String(delivery.resumed_at);
+  if (delivery.target_url !== null) headers['target-url'] = delivery.target_url;
   if (delivery.traceparent !== null) headers['traceparent'] = delivery.traceparent;
   return { key: delivery.subscription_id, value: delivery.payload, headers };
 }
@@ -60,6 +65,8 @@ export function decodeDelivery(record: EncodedRecord): Delivery {
     deferrals: headers['deferrals'] === undefined ? 0 : requiredNumber(headers, 'deferrals'),
     may_repeat: headers['may-repeat'] === '1',
     replay_of: headers['replay-of'] ?? null,
+    resumed_at: headers[RESUMED_AT_HEADER] === undefined ? null : requiredNumber(headers, RESUMED_AT_HEADER),
+    target_url: headers['target-url'] ?? null,
     traceparent: headers['traceparent'] ?? null,
     payload: record.value,
   };
@@ -94,6 +101,18 @@ export function decodeDeadLetter(record: EncodedRecord): { delivery: Delivery; f
       attempts: requiredNumber(record.headers, 'attempts'),
     },
   };
+}
+
+/** A record for the topic of held deliveries: due whenever it is released. `at`: since when it is held, ms since the epoch. */
+export function encodeHeld(delivery: Delivery, at: number): EncodedRecord {
+  const record = encodeDelivery({ ...delivery, due_at: null, deferrals: 0 });
+  record.headers['held-at'] = String(at);
+  return record;
+}
+
+/** @throws UndecodableRecordError */
+export function decodeHeld(record: EncodedRecord): { delivery: Delivery; held_at: number } {
+  return { delivery: decodeDelivery(record), held_at: requiredNumber(record.headers, 'held-at') };
 }
 
 /**

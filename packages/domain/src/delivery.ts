@@ -23,6 +23,10 @@ export interface Delivery {
   may_repeat: boolean;
   /** The delivery this one repeats, or null. */
   replay_of: string | null;
+  /** When it was last released after a pause of its subscription, ms since the epoch; its age counts from then. null = never held. */
+  resumed_at: number | null;
+  /** Where it goes instead of to the subscription's own URL; null = there. */
+  target_url: string | null;
   traceparent: string | null;
   /** The payload's own bytes. */
   payload: Buffer;
@@ -31,11 +35,12 @@ export interface Delivery {
 export const DELIVERY_STATUSES = [
   'queued',
   'retrying',
+  'held',
   'delivered',
   'failed',
   'expired',
   'cancelled',
   'filtered',
 ] as const;
-/** Derived from what happened, never stored. `filtered`: the subscription did not want the event's type. */
+/** Derived from what happened, never stored. `held`: the subscription is paused. `filtered`: it did not want the event's type. */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];

@@ -34,8 +34,16 @@ function uuid7(time: string, random: string): string {
  * after a crash gives out the same ids again.
  */
 export function derivedId(seed: string, name: string): string {
-  const digits = createHash('sha256').update(`${seed}/${name}`).digest('hex');
-  return uuid7(seed.slice(0, 8) + seed.slice(9, 13), digits);
+  return uuid7(seed.slice(0, 8) + seed.slice(9, 13), digitsOf(seed, name));
+}
+
+/** The same with a time of its own: for work that begins long after its seed was made. */
+export function derivedIdAt(atMs: number, seed: string, name: string): string {
+  return uuid7(atMs.toString(16).padStart(12, '0'), digitsOf(seed, name));
+}
+
+function digitsOf(seed: string, name: string): string {
+  return createHash('sha256').update(`${seed}/${name}`).digest('hex');
 }
 
 /** The time an id was made at, in ms since the epoch; null when it is no UUIDv7. */

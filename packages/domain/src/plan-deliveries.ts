@@ -72,6 +72,8 @@ export function planDeliveries(
       deferrals: 0,
       may_repeat: false,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
       traceparent: event.traceparent,
       payload: event.payload,
     });

@@ -67,6 +67,9 @@ export const subscriptionInputShape = {
     .meta({ description: 'Event types to deliver; empty means all.', example: ['order.*'] }),
   description: textSchema(1000).nullable(),
   enabled: z.boolean(),
+  paused: z.boolean().meta({
+    description: 'While true, events are accepted and held; they are delivered, in order, once it is false.',
+  }),
   headers: customHeadersSchema.meta({
     description:
       'Sent with every delivery. Values that prove something (Authorization, Cookie, names that end in -key, -token, -secret, -password or -auth) are shown as `***`; sent back like that they stay as they are.',

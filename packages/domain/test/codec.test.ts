@@ -2,9 +2,11 @@ import {
   UndecodableRecordError,
   decodeDeadLetter,
   decodeDelivery,
+  decodeHeld,
   decodeLogEntry,
   encodeDeadLetter,
   encodeDelivery,
+  encodeHeld,
   encodeLogEntry,
   newId,
   type Delivery,
@@ -25,6 +27,8 @@ const first: Delivery = {
   deferrals: 0,
   may_repeat: false,
   replay_of: null,
+  resumed_at: null,
+  target_url: null,
   traceparent: null,
   payload: Buffer.from('{"b":1,  "a":12345678901234567890,"u":"\\u00e9 é", "b":2}'),
 };
@@ -35,6 +39,8 @@ const retried: Delivery = {
   due_at: NOW + 30_000,
   deferrals: 2,
   replay_of: newId(NOW),
+  resumed_at: NOW + 20_000,
+  target_url: 'https://example.com/elsewhere',
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
@@ -73,6 +79,14 @@ describe('a delivery record', () => {
     const record = encodeDelivery(retried);
     record.headers[name] = 'soon';
     expect(() => decodeDelivery(record)).toThrow(`header ${name} is no whole number`);
+  });
+});
+
+describe('a held record', () => {
+  it('is the delivery, due whenever it is released, and says since when it is held', () => {
+    const { delivery, held_at } = decodeHeld(encodeHeld(retried, NOW + 5));
+    expect(delivery).toEqual({ ...retried, due_at: null, deferrals: 0 });
+    expect(held_at).toBe(NOW + 5);
   });
 });
 

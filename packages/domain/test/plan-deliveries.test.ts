@@ -21,6 +21,7 @@ function live(event_types: string[], enabled = true): LiveSubscription {
       event_types,
       description: null,
       enabled,
+      paused: false,
       headers: {},
       timeout_ms: null,
       max_in_flight: null,
@@ -63,6 +64,8 @@ describe('planning deliveries', () => {
       deferrals: 0,
       may_repeat: false,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
     });
   });
 

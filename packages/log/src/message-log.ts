@@ -50,10 +50,12 @@ export interface LogConsumer {
   stop(): Promise<void>;
 }
 
-/** How far a group is behind in one topic: records not yet committed, and how many of those are held back by a due time (where known). */
+/** How far a group is behind in one topic: records not yet committed, those held back by a due time included. */
 export interface GroupLag {
   topic: string;
   records: number;
+  /** By partition: where the group goes on, and the offset that the next record gets. What lies below `mark` is done. */
+  partitions: readonly { mark: number; end: number }[];
 }
 
 /**

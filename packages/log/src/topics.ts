@@ -1,6 +1,8 @@
 /** Topic names, the same in every adapter. */
 export const DELIVERIES = 'deliveries';
 export const DEAD_LETTER = 'deliveries.dead-letter';
+/** Deliveries of paused subscriptions, on their way into Postgres. */
+export const HELD = 'deliveries.held';
 export const DELIVERY_LOG = 'delivery-log';
 
 /** The retry topic for one entry of RETRY_DELAYS, for example `deliveries.retry.30s`. */
@@ -14,6 +16,7 @@ export const GROUPS = {
   recorderEvents: 'milena.recorder.events',
   recorderLog: 'milena.recorder.log',
   recorderDeadLetters: 'milena.recorder.dead-letters',
+  recorderHeld: 'milena.recorder.held',
 } as const;
 
 export interface TopicSpec {
@@ -36,6 +39,7 @@ export function topicTable(retryDelays: readonly string[]): TopicSpec[] {
       groups: [GROUPS.delivery],
     })),
     { name: DEAD_LETTER, retentionMs: 30 * DAY_MS, groups: [GROUPS.recorderDeadLetters] },
+    { name: HELD, retentionMs: 7 * DAY_MS, groups: [GROUPS.recorderHeld] },
     { name: DELIVERY_LOG, retentionMs: 7 * DAY_MS, groups: [GROUPS.recorderLog] },
   ];
 }

@@ -11,7 +11,7 @@ test('the lag of a group is shown, renewed, and no longer shown while the log is
     log: {
       lag: (_, topics) =>
         lag
-          ? Promise.resolve(topics.map((topic) => ({ topic, records: lag?.() ?? 0 })))
+          ? Promise.resolve(topics.map((topic) => ({ topic, records: lag?.() ?? 0, partitions: [] })))
           : Promise.reject(new Error('away')),
     },
     group: 'g',

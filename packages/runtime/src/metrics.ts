@@ -20,6 +20,36 @@ function createInstruments(registry: Registry) {
   return { counter, gauge, histogram };
 }
 
+function createRecorderMetrics({ counter, histogram }: ReturnType<typeof createInstruments>) {
+  return {
+    recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
+    recorderLag: histogram(
+      'recorder_lag_seconds',
+      'From what happened to its row being stored',
+      LATENCY_BUCKETS,
+      ['table'],
+    ),
+    recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
+      'table',
+    ]),
+    recorderUndecodable: counter(
+      'recorder_undecodable_records_total',
+      'Records the recorder skipped because they can not be decoded',
+      ['topic'],
+    ),
+  };
+}
+
+/** What is held back, and what is delivered again. */
+function createRecoveryMetrics({ counter, gauge }: ReturnType<typeof createInstruments>) {
+  return {
+    heldDeliveries: gauge('held_deliveries', 'Deliveries held while their subscriptions are paused'),
+    heldOldest: gauge('held_oldest_age_seconds', 'Age of the oldest held delivery; 0 = none is held'),
+    replaysRunning: gauge('replays_running', 'Replay jobs that this process carries on'),
+    replayItems: counter('replay_items_total', 'Items of replays, by what became of them', ['result']),
+  };
+}
+
 /**
  * The one catalogue of metrics: nothing else in the project makes an instrument. Labels are small closed sets; an id or
  * a URL never is one.
@@ -27,10 +57,13 @@ function createInstruments(registry: Registry) {
 export function createMetrics(options: { process?: boolean } = {}) {
   const registry = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
-  const { counter, gauge, histogram } = createInstruments(registry);
+  const instruments = createInstruments(registry);
+  const { counter, gauge, histogram } = instruments;
 
   return {
     registry,
+    ...createRecorderMetrics(instruments),
+    ...createRecoveryMetrics(instruments),
     eventsAccepted: counter('events_accepted_total', 'Events answered with 202', ['status']),
     ingestRefused: counter('ingest_refused_total', 'Ingest requests refused, by reason', ['reason']),
     httpDuration: histogram('http_request_duration_seconds', 'Time to answer', LATENCY_BUCKETS, [
@@ -62,21 +95,6 @@ export function createMetrics(options: { process?: boolean } = {}) {
     inFlight: gauge('attempts_in_flight', 'Attempts under way'),
     workerQueue: gauge('worker_queue_records', 'Records taken from the log and waiting in lanes'),
     consumerLag: gauge('consumer_lag_records', 'Records a group has not committed yet', ['group', 'topic']),
-    recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
-    recorderLag: histogram(
-      'recorder_lag_seconds',
-      'From what happened to its row being stored',
-      LATENCY_BUCKETS,
-      ['table'],
-    ),
-    recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
-      'table',
-    ]),
-    recorderUndecodable: counter(
-      'recorder_undecodable_records_total',
-      'Records the recorder skipped because they can not be decoded',
-      ['topic'],
-    ),
     cacheLookups: counter('subscription_cache_lookups_total', 'Look-ups of subscriptions', ['result']),
     eventLoopLag: histogram(
       'event_loop_lag_seconds',

@@ -1,2 +1,4 @@
 export * from './access-ports.ts';
+export * from './held-ports.ts';
 export * from './ports.ts';
+export * from './replay-ports.ts';

@@ -39,6 +39,7 @@ export type SubscriptionInput = Pick<
   | 'event_types'
   | 'description'
   | 'enabled'
+  | 'paused'
   | 'headers'
   | 'timeout_ms'
   | 'max_in_flight'

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createDemoReceiver } from '@milena/demo-receiver';
 import { createSsrfGuard } from '@milena/egress';
@@ -82,10 +82,16 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
     drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
     readiness,
     onStarted: () => {
-      writeFileSync(path.join(dataDir.path, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+      writeEndpoints(path.join(dataDir.path, 'endpoints.json'), endpoints);
       print(startMessage(endpoints, notesOn(config, dataDir.path), config.API_KEY !== ''));
     },
   };
+}
+
+/** Renamed into place: whoever waits for the file never reads half of it. */
+function writeEndpoints(file: string, endpoints: Endpoints): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(endpoints)}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 /** What one should know about this configuration, a line each. */

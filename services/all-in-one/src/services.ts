@@ -13,16 +13,22 @@ import {
 import {
   createAttemptReader,
   createDeliveryReader,
+  createEventSource,
   createHistoryWriter,
   createStatsReader,
 } from '@milena/stores/clickhouse';
 import {
   createApiKeyStore,
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
   createSecretResealer,
+  createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSubscriptionHealthStore,
   createSubscriptionStore,
 } from '@milena/stores/postgres';
@@ -65,7 +71,8 @@ export function createServices(deps: ServicesDeps): Services {
   const post = createHttpPost({ ...deps, userAgent: `Milena/${deps.version}` });
   const idempotency = createIdempotencyStore({ pg, clock });
   const deadLetters = createDeadLetterStore({ pg });
-  const shared = { ...deps, log, directory, idempotency, deadLetters };
+  const held = createHeldStore({ pg, clock });
+  const shared = { ...deps, log, directory, idempotency, deadLetters, held };
 
   return {
     post,
@@ -79,6 +86,7 @@ export function createServices(deps: ServicesDeps): Services {
       apiKeys,
       keyDirectory,
       cancellations: createCancellationStore({ pg, clock }),
+      ...replayStores(engines, clock),
       deliveries: createDeliveryReader({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
       stats: createStatsReader({ clickhouse }),
@@ -105,5 +113,19 @@ export function createServices(deps: ServicesDeps): Services {
       },
     }),
     recorder: createRecorderService({ ...shared, history: createHistoryWriter({ clickhouse }) }),
+  };
+}
+
+/** What pauses and replays need beside the rest. */
+function replayStores({ pg, clickhouse }: Engines, clock: Clock) {
+  return {
+    releases: createReleaseStore({ pg, clock }),
+    replays: createReplayStore({ pg, clock }),
+    replayLeases: createReplayLeases({ pg, clock }),
+    replaySources: {
+      dead_letters: createDeadLetterSource({ pg }),
+      events: createEventSource({ clickhouse }),
+    },
+    recorded: createHistoryWriter({ clickhouse }),
   };
 }

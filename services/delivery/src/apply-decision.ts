@@ -10,6 +10,7 @@ import {
   recordsAfterAttempt,
   recordsOfDeferral,
   recordsOfEnding,
+  recordsOfHold,
 } from './records.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -42,6 +43,8 @@ export interface AttemptMade {
  */
 export interface Apply {
   ended(held: Held, what: 'cancelled' | 'expired', why: string): Promise<void>;
+  /** For as long as the subscription is paused. */
+  hold(held: Held): Promise<void>;
   putOff(held: Held, route: RetryRoute, reason: DeferReason): Promise<void>;
   attempted(held: Held, made: AttemptMade): Promise<void>;
 }
@@ -63,6 +66,11 @@ export function createApply(deps: ApplyDeps): Apply {
       metrics.dispositions.inc({ what });
       if (what === 'expired') metrics.deadLetters.inc({ reason: 'expired' });
     },
+    hold: async (held) => {
+      if (held.tenure.ended) return;
+      if (await settle(held, recordsOfHold(held.delivery, clock.now())))
+        metrics.dispositions.inc({ what: 'held' });
+    },
     putOff: async (held, route, reason) => {
       if (held.tenure.ended) return;
       if (!(await settle(held, recordsOfDeferral(held.delivery, route, reason, clock.now())))) return;
@@ -76,7 +84,9 @@ export function createApply(deps: ApplyDeps): Apply {
       const { subscription } = live;
       const attempt = attemptRow({ ...made, ...held, decision, worker: deps.worker });
       const gone = decision.kind === 'give_up' && decision.gone;
-      deps.health.observe(subscription, { result, breaker: turn.breakerNow(), gone });
+      // Another URL's answers say nothing about the subscription's own endpoint.
+      if (delivery.target_url === null)
+        deps.health.observe(subscription, { result, breaker: turn.breakerNow(), gone });
       observe(metrics, delivery, result, attempt.outcome);
       const level = result.ok ? 'debug' : 'info';
       // Building the line costs more than the check, and most deliveries succeed.
@@ -105,7 +115,8 @@ function observe(metrics: Metrics, delivery: Delivery, result: PostResult, outco
   const startedAt = result.started_at;
   metrics.attempts.inc({ outcome, error_kind: result.error_kind ?? '' });
   metrics.attemptDuration.observe({ outcome }, result.duration_ms / 1000);
-  if (delivery.attempt === 1) metrics.firstAttemptWait.observe((startedAt - delivery.accepted_at) / 1000);
+  const since = delivery.resumed_at ?? delivery.accepted_at;
+  if (delivery.attempt === 1) metrics.firstAttemptWait.observe((startedAt - since) / 1000);
   else if (delivery.due_at !== null && delivery.deferrals === 0) {
     metrics.dueTimeError.observe((startedAt - delivery.due_at) / 1000);
   }

@@ -15,7 +15,8 @@ import type { HttpPost } from '@milena/egress';
 function attemptHeaders(delivery: Delivery, live: LiveSubscription, nowMs: number): Record<string, string> {
   const timestampS = Math.floor(nowMs / 1000);
   const headers: Record<string, string> = {
-    ...live.subscription.headers,
+    // They may hold credentials for the subscription's own endpoint, which are nobody else's business.
+    ...(delivery.target_url === null && live.subscription.headers),
     'content-type': delivery.content_type,
     'x-milena-delivery-id': delivery.delivery_id,
     'x-milena-attempt': String(delivery.attempt),
@@ -38,7 +39,7 @@ function attemptHeaders(delivery: Delivery, live: LiveSubscription, nowMs: numbe
   return headers;
 }
 
-/** One POST of the payload's own bytes to where the subscription points now. */
+/** One POST of the payload's own bytes to where the subscription points now, or to the delivery's own URL. */
 export function attemptDelivery(
   post: HttpPost['post'],
   delivery: Delivery,
@@ -47,7 +48,7 @@ export function attemptDelivery(
   defaultTimeoutMs: number,
 ): Promise<PostResult> {
   return post({
-    url: live.subscription.target_url,
+    url: delivery.target_url ?? live.subscription.target_url,
     headers: attemptHeaders(delivery, live, now),
     body: delivery.payload,
     timeoutMs: live.subscription.timeout_ms ?? defaultTimeoutMs,

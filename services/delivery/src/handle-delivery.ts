@@ -4,7 +4,9 @@ import {
   decodeDelivery,
   UndecodableRecordError,
   type Delivery,
+  type LiveSubscription,
   type RetryDelay,
+  type Subscription,
 } from '@milena/domain';
 import type { HttpPost } from '@milena/egress';
 import type { ConsumedRecord } from '@milena/log';
@@ -20,7 +22,7 @@ import type { Tenure } from './tenure.ts';
 export interface HubDeps {
   subscriptions: SubscriptionLookup;
   lanes: Pick<Lanes, 'enter'>;
-  apply: Pick<Apply, 'ended' | 'putOff' | 'attempted'>;
+  apply: Pick<Apply, 'ended' | 'hold' | 'putOff' | 'attempted'>;
   post: HttpPost['post'];
   clock: Clock;
   random: () => number;
@@ -47,17 +49,18 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
   if (found === 'handed_back') return tenure.ended ? undefined : putOff(held, 'worker_stops', 0, deps);
   const verdict = judgeDelivery(delivery, found, clock.now(), config.maxAgeMs);
   if (verdict.kind === 'end') return apply.ended(held, verdict.what, verdict.why);
+  if (verdict.kind === 'hold') return apply.hold(held);
 
-  const entry = await deps.lanes.enter(verdict.live.subscription, delivery.deferrals, tenure);
+  const entry = await deps.lanes.enter(endpointOf(delivery, verdict.live), delivery.deferrals, tenure);
   if (entry.kind === 'dropped') return;
   if (entry.kind === 'defer') return putOff(held, entry.reason, entry.wait_ms, deps);
 
   // An attempt goes by the subscription as it is now, not as it was when the record began to wait.
   const current = entry.waited ? await deps.subscriptions.refresh(verdict.live) : verdict.live;
   const latest = judgeDelivery(delivery, current, clock.now(), config.maxAgeMs);
-  if (latest.kind === 'end') {
+  if (latest.kind !== 'deliver') {
     entry.cancel();
-    return apply.ended(held, latest.what, latest.why);
+    return latest.kind === 'hold' ? apply.hold(held) : apply.ended(held, latest.what, latest.why);
   }
   const { live } = latest;
   const startedAt = clock.now();
@@ -75,6 +78,11 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
     random: deps.random(),
   });
   return apply.attempted(held, { live, turn: entry, result, decision });
+}
+
+/** What a lane and its breaker are for: the subscription's endpoint, or the other URL that this delivery goes to. */
+function endpointOf({ target_url }: Delivery, { subscription }: LiveSubscription): Subscription {
+  return target_url === null ? subscription : { ...subscription, id: `${subscription.id} ${target_url}` };
 }
 
 /** Puts a delivery off without using up an attempt. */

@@ -2,11 +2,14 @@ import type { Delivery, LiveSubscription } from '@milena/domain';
 
 /** Whether a delivery is still to be attempted; if not, what becomes of it and why (one sentence). */
 type Verdict =
-  { kind: 'deliver'; live: LiveSubscription } | { kind: 'end'; what: 'cancelled' | 'expired'; why: string };
+  | { kind: 'deliver'; live: LiveSubscription }
+  | { kind: 'hold' }
+  | { kind: 'end'; what: 'cancelled' | 'expired'; why: string };
 
 /**
  * Pure. Age alone ends nothing: a delivery expires only when it had been put off, so that after an outage of our own
- * everything still gets its attempt.
+ * everything still gets its attempt. Nor does a pause: what is held does not expire, and its age counts anew from its
+ * release.
  */
 export function judgeDelivery(
   delivery: Delivery,
@@ -15,7 +18,7 @@ export function judgeDelivery(
   maxAgeMs: number,
 ): Verdict {
   if (live === null) return { kind: 'end', what: 'cancelled', why: 'the subscription was deleted' };
-  const { enabled, disabled_reason: reason } = live.subscription;
+  const { enabled, paused, disabled_reason: reason } = live.subscription;
   if (!enabled) {
     const because = reason === null ? '' : `: ${reason}`;
     return { kind: 'end', what: 'cancelled', why: `the subscription is disabled${because}` };
@@ -23,7 +26,9 @@ export function judgeDelivery(
   if (live.cancelled.has(delivery.delivery_id)) {
     return { kind: 'end', what: 'cancelled', why: 'the delivery was cancelled' };
   }
-  if (delivery.deferrals > 0 && now - delivery.accepted_at > maxAgeMs) {
+  if (paused) return { kind: 'hold' };
+  const age = now - (delivery.resumed_at ?? delivery.accepted_at);
+  if (delivery.deferrals > 0 && age > maxAgeMs) {
     const hours = (maxAgeMs / 3_600_000).toLocaleString('en', { maximumFractionDigits: 2 });
     return { kind: 'end', what: 'expired', why: `put off until it was older than ${hours} h` };
   }

@@ -1,6 +1,7 @@
 import {
   encodeDeadLetter,
   encodeDelivery,
+  encodeHeld,
   encodeLogEntry,
   newId,
   outcomeOf,
@@ -12,7 +13,7 @@ import {
   type PostResult,
   type RetryRoute,
 } from '@milena/domain';
-import { DEAD_LETTER, DELIVERY_LOG, retryTopic, type LogRecord } from '@milena/log';
+import { DEAD_LETTER, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
 
 const DEFER_WORDS: Record<DeferReason, string> = {
@@ -40,7 +41,7 @@ export function attemptRow(made: {
     tenant_id: delivery.tenant_id,
     subscription_id: delivery.subscription_id,
     event_type: delivery.event_type,
-    target_url: subscription.target_url,
+    target_url: delivery.target_url ?? subscription.target_url,
     attempt_number: delivery.attempt,
     accepted_at: delivery.accepted_at,
     started_at: result.started_at,
@@ -112,6 +113,12 @@ export function recordsOfDeferral(
   const again = { topic: retryTopic(route.delay), ...encodeDelivery(next) };
   if (delivery.deferrals > 0) return [again];
   return [disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), again];
+}
+
+/** A delivery of a paused subscription: kept until it is released, with its attempts left as they are. */
+export function recordsOfHold(delivery: Delivery, now: number): LogRecord[] {
+  const log = disposition(delivery, 'held', 'the subscription is paused', now, null);
+  return [log, { topic: HELD, ...encodeHeld(delivery, now) }];
 }
 
 function disposition(

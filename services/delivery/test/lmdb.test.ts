@@ -110,6 +110,8 @@ describe('over the LMDB log', () => {
       deferrals: 0,
       may_repeat: false,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
       payload: Buffer.from('{"n": 1}'),
     };
     return { topic: DELIVERIES, ...encodeDelivery({ ...ids, ...event, ...motion }) };

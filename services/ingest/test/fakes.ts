@@ -19,6 +19,7 @@ export function live(
       event_types: [],
       description: null,
       enabled: true,
+      paused: false,
       headers: {},
       timeout_ms: null,
       max_in_flight: null,

@@ -40,6 +40,8 @@ describe('POST /ingest/{subscription_id}', () => {
       deferrals: 0,
       may_repeat: false,
       replay_of: null,
+      resumed_at: null,
+      target_url: null,
       traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
       payload: ODD,
     });

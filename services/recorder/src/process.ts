@@ -1,7 +1,7 @@
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
 import { createHistoryWriter } from '@milena/stores/clickhouse';
-import { createDeadLetterStore } from '@milena/stores/postgres';
+import { createDeadLetterStore, createHeldStore } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { RECORDER_SETTINGS } from './config.ts';
 import { createRecorderService } from './service.ts';
@@ -22,11 +22,13 @@ export function planRecorder(env: NodeJS.ProcessEnv): ProcessPlan {
     start: async (told) => {
       const log = await engines.log(config, told);
       const clickhouse = engines.clickhouse(config);
+      const pg = engines.postgres(config);
       const service = createRecorderService({
         ...base,
         log,
         history: createHistoryWriter({ clickhouse }),
-        deadLetters: createDeadLetterStore({ pg: engines.postgres(config) }),
+        deadLetters: createDeadLetterStore({ pg }),
+        held: createHeldStore({ ...base, pg }),
         drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
       });
       await service.start();

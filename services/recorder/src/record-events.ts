@@ -1,15 +1,16 @@
-import { decodeDelivery, type EventRow } from '@milena/domain';
+import { decodeDelivery, RESUMED_AT_HEADER, type EventRow } from '@milena/domain';
 import { DELIVERIES, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
 import type { Entry, StreamSpec } from './stream.ts';
 import { notYetStored, writeRows, type TableDeps } from './tables.ts';
 
-/** Every accepted delivery becomes an events row with its payload. */
+/** Every accepted delivery becomes an events row with its payload; one that comes again after a pause is there already. */
 export function recordEvents(deps: TableDeps & { history: HistoryWriter }): StreamSpec<EventRow> {
   return {
     group: GROUPS.recorderEvents,
     topic: DELIVERIES,
+    wants: (record) => record.headers[RESUMED_AT_HEADER] === undefined,
     decode: (record) => eventRowOf(decodeDelivery(record)),
     writer: (entries) => writerOfEvents(deps, entries),
   };

@@ -1,15 +1,17 @@
 import type { MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
-import type { DeadLetterStore, HistoryWriter } from '@milena/stores';
+import type { DeadLetterStore, HeldStore, HistoryWriter } from '@milena/stores';
 import { recordAttempts } from './record-attempts.ts';
 import { recordDeadLetters } from './record-dead-letters.ts';
 import { recordEvents } from './record-events.ts';
+import { recordHeld } from './record-held.ts';
 import { createStream } from './stream.ts';
 
 export interface RecorderDeps {
   log: Pick<MessageLog, 'consume' | 'lag'>;
   history: HistoryWriter;
   deadLetters: Pick<DeadLetterStore, 'insert'>;
+  held: Pick<HeldStore, 'insert'>;
   clock: Clock;
   logger: Logger;
   metrics: Pick<
@@ -39,7 +41,7 @@ export interface RecorderService {
   health(): RecorderHealth;
 }
 
-/** Streams what happened from the log into the stores: events, attempts and dispositions, dead letters. */
+/** Streams what happened from the log into the stores: events, attempts and dispositions, dead letters, what is held. */
 export function createRecorderService(deps: RecorderDeps): RecorderService {
   const options = {
     ...deps,
@@ -51,6 +53,7 @@ export function createRecorderService(deps: RecorderDeps): RecorderService {
     createStream(options, recordEvents(deps)),
     createStream(options, recordAttempts(deps)),
     createStream(options, recordDeadLetters(deps)),
+    createStream(options, recordHeld(deps)),
   ];
   let running = false;
   let stopping: Promise<void> | null = null;

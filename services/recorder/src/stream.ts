@@ -13,6 +13,8 @@ export interface Entry<Row> {
 export interface StreamSpec<Row> {
   group: string;
   topic: string;
+  /** False for records that are stored already and are passed over; all are wanted when absent. */
+  wants?: (record: ConsumedRecord) => boolean;
   /** Throws for a record that can't be stored, whatever is tried. */
   decode: (record: ConsumedRecord) => Row;
   /**
@@ -66,6 +68,10 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
         group: spec.group,
         topics: [topic],
         onRecord: (record) => {
+          if (spec.wants?.(record) === false) {
+            record.ack();
+            return;
+          }
           const row = decodeOrSkip(deps, spec, record);
           if (row !== null) batcher.add({ record, row: row.value }, record.value.length);
         },

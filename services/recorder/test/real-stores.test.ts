@@ -49,6 +49,7 @@ const recorderOn = (history = createHistoryWriter({ clickhouse })) =>
     log,
     history,
     deadLetters: createMemoryStores().deadLetters,
+    held: createMemoryStores().held,
     clock: systemClock,
     lingerMs: 20,
   }).recorder;

@@ -1,4 +1,5 @@
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
+import { encodeHeld } from '@milena/domain';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD } from '@milena/log';
 import { createTestClock } from '@milena/runtime';
 import {
   attempt,
@@ -253,5 +254,24 @@ describe('stop', () => {
     expect(acked).toEqual([]);
     expect(consumer(DELIVERIES).stopped).toBe(true);
     expect(clock.nextTimerAt()).toBeNull();
+  });
+});
+
+describe('a paused subscription', () => {
+  test('what it holds is kept with everything that its release needs', async () => {
+    const { feed, advance, heldRows, acked } = await startRecorder();
+    const one = { ...delivery(), attempt: 3, resumed_at: T0 + 5, target_url: 'https://example.com/other' };
+    feed('held', { topic: HELD, ...encodeHeld(one, T0 + 9) });
+    await advance(500);
+    expect(heldRows).toEqual([{ delivery: one, held_at: T0 + 9 }]);
+    expect(acked).toEqual(['held']);
+  });
+
+  test('what comes again after its release is recorded already, and acknowledged at once', async () => {
+    const { feed, advance, rows, acked } = await startRecorder();
+    feed('again', deliveryRecord({ ...delivery(), resumed_at: T0 }));
+    expect(acked).toEqual(['again']);
+    await advance(500);
+    expect(rows.events).toEqual([]);
   });
 });

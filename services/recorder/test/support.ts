@@ -19,7 +19,7 @@ import {
   type MessageLog,
 } from '@milena/log';
 import { createLogger, createMetrics, type Clock } from '@milena/runtime';
-import type { DeadLetter, HistoryWriter } from '@milena/stores';
+import type { DeadLetter, HeldDelivery, HistoryWriter } from '@milena/stores';
 import { createRecorderService, type RecorderDeps } from '../src/service.ts';
 
 /** A log whose records a test hands out by itself, and that remembers which were acknowledged. */
@@ -68,6 +68,7 @@ export function createMemoryStores() {
   const rows = { events: [] as string[], attempts: [] as string[], dispositions: [] as string[] };
   const batches: number[] = [];
   const letters: DeadLetter[] = [];
+  const heldRows: HeldDelivery[] = [];
   const asked: string[][] = [];
   const failures = { before: 0, after: 0 };
   const known = new Set<string>();
@@ -106,13 +107,21 @@ export function createMemoryStores() {
       return Promise.resolve();
     },
   };
-  return { history, deadLetters, rows, batches, letters, asked, failures };
+  const held = {
+    insert: (all: readonly HeldDelivery[]) => {
+      heldRows.push(...all);
+      return Promise.resolve();
+    },
+  };
+  return { history, deadLetters, held, heldRows, rows, batches, letters, asked, failures };
 }
 
 const silent = createLogger({ service: 'recorder', level: 'silent' });
 
 export function createTestRecorder(
-  deps: Pick<RecorderDeps, 'log' | 'history' | 'deadLetters'> & { clock: Clock } & Partial<RecorderDeps>,
+  deps: Pick<RecorderDeps, 'log' | 'history' | 'deadLetters' | 'held'> & {
+    clock: Clock;
+  } & Partial<RecorderDeps>,
 ) {
   const metrics = createMetrics();
   return { recorder: createRecorderService({ logger: silent, metrics, ...deps }), metrics };
@@ -134,6 +143,8 @@ export function delivery(over: Partial<Delivery> = {}): Delivery {
     deferrals: 0,
     may_repeat: false,
     replay_of: null,
+    resumed_at: null,
+    target_url: null,
     traceparent: null,
     payload: Buffer.from('{"a": 1}'),
     ...over,

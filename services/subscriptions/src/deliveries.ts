@@ -41,7 +41,7 @@ export async function findEvent(deps: CallDeps, id: string, call: Call): Promise
 }
 
 /** @throws HttpProblem 409 when nothing can be delivered to the subscription */
-function assertDeliverable(subscription: Subscription | null): asserts subscription is Subscription {
+export function assertDeliverable(subscription: Subscription | null): asserts subscription is Subscription {
   if (subscription === null) {
     throw new HttpProblem(
       409,
@@ -78,6 +78,8 @@ async function append(deps: CallDeps, delivery: NewDelivery): Promise<string> {
     due_at: null,
     deferrals: 0,
     may_repeat: false,
+    resumed_at: null,
+    target_url: null,
   };
   await deps.log.append([{ topic: DELIVERIES, ...encodeDelivery(whole) }]);
   return deliveryId;
@@ -154,12 +156,13 @@ export async function retryDelivery(
  */
 export async function cancelDelivery(deps: CallDeps, id: string, call: Call): Promise<DeliveryView> {
   const view = await findDelivery(deps, id, call);
-  if (view.status !== 'queued' && view.status !== 'retrying') {
+  if (view.status !== 'queued' && view.status !== 'retrying' && view.status !== 'held') {
     throw new HttpProblem(409, 'delivery-final', `The delivery is ${view.status} already.`);
   }
   const { delivery_id, event_id, tenant_id, subscription_id, event_type } = view;
   const why = 'Cancelled through the API.';
   await deps.cancellations.cancel({ delivery_id, subscription_id, tenant_id });
+  if (view.status === 'held') await deps.held.drop(delivery_id);
   await forget(deps.directory, { id: subscription_id, tenant_id }, call.log);
   const disposition = {
     delivery_id,

@@ -10,8 +10,15 @@ import type {
   CancellationStore,
   DeadLetterStore,
   DeliveryReader,
+  HeldStore,
+  HistoryWriter,
   IdempotencyStore,
   SecretResealer,
+  ReleaseStore,
+  ReplayFilter,
+  ReplayLeases,
+  ReplaySource,
+  ReplayStore,
   StatsReader,
   SubscriptionDirectory,
   SubscriptionStore,
@@ -37,6 +44,13 @@ export interface SubscriptionsDeps {
   directory: Pick<SubscriptionDirectory, 'invalidate'>;
   cancellations: CancellationStore;
   deadLetters: Omit<DeadLetterStore, 'insert'>;
+  held: Omit<HeldStore, 'insert'>;
+  releases: ReleaseStore;
+  replays: ReplayStore;
+  replayLeases: ReplayLeases;
+  replaySources: Record<ReplayFilter['source'], ReplaySource>;
+  /** Which deliveries the event store has. */
+  recorded: Pick<HistoryWriter, 'known'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
   apiKeys: Omit<ApiKeyStore, 'findByHash' | 'any'>;
   keyDirectory: Pick<ApiKeyDirectory, 'forget'>;
@@ -44,11 +58,11 @@ export interface SubscriptionsDeps {
   deliveries: DeliveryReader;
   attempts: AttemptReader;
   stats: StatsReader;
-  log: Pick<MessageLog, 'append'>;
+  log: Pick<MessageLog, 'append' | 'lag'>;
   guard: Pick<SsrfGuard, 'checkUrl'>;
   clock: Clock;
   logger: Logger;
-  metrics: Pick<Metrics, 'dispositions'>;
+  metrics: Pick<Metrics, 'dispositions' | 'heldDeliveries' | 'heldOldest' | 'replayItems' | 'replaysRunning'>;
   config: SubscriptionsConfig;
 }
 
@@ -61,6 +75,7 @@ export interface CallDeps extends Pick<
   | 'subscriptions'
   | 'directory'
   | 'cancellations'
+  | 'replays'
   | 'apiKeys'
   | 'keyDirectory'
   | 'deliveries'
@@ -72,6 +87,9 @@ export interface CallDeps extends Pick<
   | 'config'
 > {
   deadLetters: Omit<SubscriptionsDeps['deadLetters'], 'prune'>;
+  held: Pick<HeldStore, 'summaries' | 'drop'>;
+  releases: Pick<ReleaseStore, 'setRate'>;
+  replaySources: Record<ReplayFilter['source'], Pick<ReplaySource, 'count'>>;
   attempts: Pick<AttemptReader, 'search'>;
   liveTail: Pick<LiveTail, 'listen'>;
   /**

@@ -59,6 +59,7 @@ export function mergePatch(
     event_types: patch.event_types === null ? [] : patch.event_types,
     description: patch.description,
     enabled: patch.enabled === null ? true : patch.enabled,
+    paused: patch.paused === null ? false : patch.paused,
     headers: maps.data.headers,
     timeout_ms: patch.timeout_ms,
     max_in_flight: patch.max_in_flight,

@@ -35,6 +35,13 @@ export function narrow(parts: SubscriptionsDeps, liveTail: LiveTail, caller: Pri
       },
     },
     ...narrowHistory(whole, caller, mustBeOwn),
+    ...narrowReplays(whole, caller, mustBeOwn),
+    releases: {
+      setRate: async (subscription, ...rate) => {
+        if (!maySee(caller, subscription.tenant_id)) throw notFound('subscription');
+        await whole.releases.setRate(subscription, ...rate);
+      },
+    },
   };
 }
 
@@ -100,6 +107,40 @@ function narrowDeadLetters(
       return found;
     },
     setStatus: async (id, status) => (await find(id)) !== null && all.setStatus(id, status),
+  };
+}
+
+function narrowReplays(
+  { replays: all, replaySources: sources, deadLetters }: CallDeps,
+  caller: BoundCaller,
+  mustBeOwn: MustBeOwn,
+): Pick<CallDeps, 'replays' | 'replaySources'> {
+  // A job over every tenant has none.
+  const isOwn = (tenantId: string | null): boolean => tenantId === caller.tenant_id;
+  const count =
+    (source: keyof typeof sources): (typeof sources)[typeof source]['count'] =>
+    async (filter) => {
+      if (!isOwn(filter.tenant_id)) throw notFound('tenant');
+      await mustBeOwn(filter.subscription_id ?? undefined);
+      const letters = await Promise.all((filter.ids ?? []).map((id) => deadLetters.find(id)));
+      if (letters.some((letter) => ownOrNull(caller, letter) === null)) throw notFound('dead letter');
+      return sources[source].count(filter);
+    };
+  const find = async (id: string) => {
+    const found = await all.find(id);
+    return found !== null && isOwn(found.tenant_id) ? found : null;
+  };
+  return {
+    replaySources: { dead_letters: { count: count('dead_letters') }, events: { count: count('events') } },
+    replays: {
+      find,
+      insert: async (job) => {
+        if (!isOwn(job.tenant_id) || !isOwn(job.filter.tenant_id)) throw notFound('tenant');
+        return all.insert(job);
+      },
+      list: async (filter, page) => all.list(within(caller, filter), page),
+      move: async (id, from, to) => ((await find(id)) === null ? null : all.move(id, from, to)),
+    },
   };
 }
 

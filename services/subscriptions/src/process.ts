@@ -9,13 +9,24 @@ import {
   type ProcessBase,
 } from '@milena/standalone';
 import type { ApiKeyDirectory } from '@milena/stores';
-import { createAttemptReader, createDeliveryReader, createStatsReader } from '@milena/stores/clickhouse';
+import {
+  createAttemptReader,
+  createDeliveryReader,
+  createEventSource,
+  createHistoryWriter,
+  createStatsReader,
+} from '@milena/stores/clickhouse';
 import {
   createApiKeyStore,
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createSecretResealer,
+  createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSubscriptionStore,
   type Postgres,
 } from '@milena/stores/postgres';
@@ -97,6 +108,15 @@ async function createService(
     apiKeys: createApiKeyStore({ pg, clock }),
     cancellations: createCancellationStore({ pg, clock }),
     deadLetters: createDeadLetterStore({ pg }),
+    held: createHeldStore({ pg, clock }),
+    releases: createReleaseStore({ pg, clock }),
+    replays: createReplayStore({ pg, clock }),
+    replayLeases: createReplayLeases({ pg, clock }),
+    replaySources: {
+      dead_letters: createDeadLetterSource({ pg }),
+      events: createEventSource({ clickhouse }),
+    },
+    recorded: createHistoryWriter({ clickhouse }),
     idempotency: createIdempotencyStore({ pg, clock }),
     deliveries: createDeliveryReader({ clickhouse }),
     attempts: createAttemptReader({ clickhouse }),

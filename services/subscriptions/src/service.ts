@@ -3,12 +3,16 @@ import type { RouteDeps, SubscriptionsDeps } from './deps.ts';
 import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
 import { narrow } from './narrow.ts';
+import { createReleaser } from './releaser.ts';
+import { createReplayRunner } from './replays/runner.ts';
 import { createReseal } from './reseal.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { attemptRoutes } from './routes/attempts.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
+import { replayRoutes } from './routes/replays.ts';
+import { resumeRoutes } from './routes/resume.ts';
 import { secretRoutes } from './routes/secret.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
@@ -29,8 +33,8 @@ export interface SubscriptionsService {
   /** For the API server. */
   routes: Route[];
   /**
-   * Begins the hourly maintenance, and in the background seals secrets of a key before anew; resolves after the first
-   * round of maintenance. Never rejects: the API works without.
+   * Begins to release what need not be held, to carry on replays, to seal secrets of a key before anew, and the hourly
+   * maintenance; resolves after the first round of that. Never rejects: the API works without.
    */
   start(): Promise<void>;
   /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
@@ -45,26 +49,33 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
   const maintenance = createMaintenance(deps);
   const reseal = createReseal(deps);
+  const releaser = createReleaser(deps);
+  const replays = createReplayRunner(deps);
   const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail, caller) };
   return {
     routes: [
       ...subscriptionRoutes(routeDeps),
       ...secretRoutes(routeDeps),
+      ...resumeRoutes(routeDeps),
       ...testEventRoutes(routeDeps),
       ...deliveryRoutes(routeDeps),
       ...attemptRoutes(routeDeps),
       ...deadLetterRoutes(routeDeps),
+      ...replayRoutes(routeDeps),
       ...statsRoutes(routeDeps),
       ...eventTypeRoutes(routeDeps),
       ...apiKeyRoutes(routeDeps),
     ],
     start: async () => {
       reseal.start();
+      releaser.start();
+      replays.start();
       await maintenance.start();
     },
     stop: async () => {
       liveTail.close();
-      await Promise.all([maintenance.stop(), reseal.stop()]);
+      await Promise.all([releaser.stop(), replays.stop(), reseal.stop()]);
+      await maintenance.stop();
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),
   };

@@ -8,6 +8,7 @@ import type { CallDeps } from './deps.ts';
 import { expectedVersion, preconditionFailed, readIfMatch } from './etag.ts';
 import { findSubscription } from './find-subscription.ts';
 import { forget } from './forget.ts';
+import { DEFAULT_RELEASE_RATE, RESUME_GRACE_MS } from './release-rate.ts';
 import { mergePatch } from './merge-patch.ts';
 import {
   checkInput,
@@ -40,6 +41,17 @@ function assertSameTenant(deps: CallDeps, subscription: Subscription, tenantId: 
   throw invalidBody([
     { path: 'tenant_id', message: 'can not change; make a new subscription in the other tenant' },
   ]);
+}
+
+/** The rate comes first: when the subscription is no longer paused, its release may begin at any moment. */
+async function prepareRelease(
+  deps: CallDeps,
+  before: Subscription,
+  changes: { paused?: boolean },
+  ratePerS = DEFAULT_RELEASE_RATE,
+): Promise<void> {
+  if (!before.paused || changes.paused !== false) return;
+  await deps.releases.setRate(before, ratePerS, deps.clock.now() + RESUME_GRACE_MS);
 }
 
 /** @throws HttpProblem 404, 412 */
@@ -91,6 +103,7 @@ export async function replaceSubscription(
   const input = { ...given, headers: withCredentials(given.headers, before.headers) };
   assertSameTenant(deps, before, tenant_id);
   checkInput(input, deps);
+  await prepareRelease(deps, before, input);
   const subscription = updated(await deps.subscriptions.update(id, input, secretChange(secret), expected));
   await announce(deps, subscription, 'subscription.replaced', log);
   return { subscription, secret: shown };
@@ -116,6 +129,7 @@ export async function patchSubscription(
     assertSameTenant(deps, before, patch.tenant_id);
     const changes = mergePatch(before, patch);
     checkInput(changes, deps);
+    await prepareRelease(deps, before, changes);
     const result = await deps.subscriptions.update(id, changes, secretChange(secret), before.version);
     if (result.kind === 'stale' && expected === null) continue;
     const subscription = updated(result);
@@ -127,6 +141,29 @@ export async function patchSubscription(
     'conflict',
     'Others keep changing this subscription at the same time; try again.',
   );
+}
+
+/**
+ * Ends a pause, or sets the rate of a release under way; may be called again.
+ * @throws HttpProblem 404
+ */
+export async function resumeSubscription(
+  deps: CallDeps,
+  id: string,
+  ratePerS: number,
+  log: Logger,
+): Promise<Subscription> {
+  const before = await findSubscription(deps, id);
+  if (!before.paused) {
+    await deps.releases.setRate(before, ratePerS, deps.clock.now());
+    return before;
+  }
+  await prepareRelease(deps, before, { paused: false }, ratePerS);
+  const subscription = updated(
+    await deps.subscriptions.update(id, { paused: false }, { kind: 'keep' }, null),
+  );
+  await announce(deps, subscription, 'subscription.resumed', log);
+  return subscription;
 }
 
 /** @throws HttpProblem 400, 404, 412 */

@@ -28,7 +28,7 @@ test('every body has an example, and the API takes it as it stands', async () =>
     expect([path, method, status < 300, body.errors]).toEqual([path, method, true, undefined]);
     tried += 1;
   }
-  expect(tried).toBe(5);
+  expect(tried).toBe(8);
 });
 
 test('every example of a query parameter is taken', async () => {
@@ -56,6 +56,5 @@ test('every operation has a name of its own, and what it may answer', () => {
 
 test('what belongs to a later issue is not offered', () => {
   const paths = operations().map(([path]) => path);
-  expect(paths.filter((path) => /replay|ledger/.test(path))).toEqual([]);
-  expect(JSON.stringify(api.document)).not.toContain('paused');
+  expect(paths.filter((path) => /ledger/.test(path))).toEqual([]);
 });

@@ -27,7 +27,7 @@ describe('refusals', () => {
   });
 
   test.each([
-    ['unknown fields, by name', { nope: 1, paused: true }, ['nope', 'paused']],
+    ['unknown fields, by name', { nope: 1, held: true }, ['nope', 'held']],
     ['fields that are read only', { id: newId(0), version: 3 }, ['id', 'version']],
     ['a delay that is not configured', { retry_delays: ['10s', '7s'] }, ['retry_delays[1]']],
     ['delays out of order', { retry_delays: ['1m', '10s'] }, ['retry_delays[1]']],

@@ -19,6 +19,7 @@ describe('creating and reading', () => {
       event_types: [],
       description: null,
       enabled: true,
+      paused: false,
       headers: {},
       timeout_ms: null,
       max_in_flight: null,
@@ -32,7 +33,7 @@ describe('creating and reading', () => {
       version: 1,
     });
     const read = await api.call('GET', `${PATH}/${body.id}`);
-    expect(read.body).toEqual(body);
+    expect(read.body).toEqual({ ...body, held: { count: 0, oldest_at: null } });
   });
 
   test('every field comes back as it was given', async () => {

@@ -50,7 +50,7 @@ const callWith =
     return { status: answer.status, text: answer.bytes.toString() };
   };
 
-/** A tenant with one of everything: a key, a subscription, a delivery that failed, its attempt and its dead letter. */
+/** A tenant with one of everything: a key, a subscription, a delivery that failed, its attempt, its dead letter and a planned replay. */
 async function fill(tenant_id: string) {
   const { id: key_id, key } = await makeKey(tenant_id, 'admin');
   const { id: subscription_id } = await api.subscribe({ tenant_id });
@@ -74,7 +74,15 @@ async function fill(tenant_id: string) {
     dead_lettered_at: accepted_at,
   } as const;
   await api.deadLetters.insert([letter]);
-  const ids = [subscription_id, event.delivery_id, key_id, event.event_id];
+  const planned = await callWith(key)(
+    'POST',
+    '/api/v1/dead-letters/replay',
+    { dry_run: true },
+    { 'content-type': 'application/json' },
+  );
+  expect(planned.status).toBe(202);
+  const replay_id = (JSON.parse(planned.text) as { id: string }).id;
+  const ids = [subscription_id, event.delivery_id, key_id, event.event_id, replay_id];
   return { key, key_id, subscription_id, delivery_id: event.delivery_id, foreign: { tenant_id, ids } };
 }
 

@@ -65,6 +65,12 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
+      releases: {
+        prune: (olderThan: number) => {
+          calls.push(`forget ${(clock.now() - olderThan) / 86_400_000}d`);
+          return Promise.resolve(0);
+        },
+      } as never,
       config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30, hasFirstKey: false },
     });
     return { clock, calls, state, maintenance };
@@ -73,10 +79,10 @@ describe('maintenance', () => {
   test('runs at start and every hour, until it is stopped', async () => {
     const { clock, calls, maintenance } = setUp();
     await maintenance.start();
-    expect(calls).toEqual(['maintain', 'prune 30d']);
+    expect(calls).toEqual(['maintain', 'prune 30d', 'forget 8d']);
     clock.advance(3_600_000);
     await settle();
-    expect(calls).toHaveLength(4);
+    expect(calls).toHaveLength(6);
     await maintenance.stop();
     expect(clock.nextTimerAt()).toBeNull();
   });
@@ -89,7 +95,10 @@ describe('maintenance', () => {
     state.failing = false;
     clock.advance(60_000);
     await settle();
-    expect([calls, maintenance.lastError()]).toEqual([['maintain', 'maintain', 'prune 30d'], null]);
+    expect([calls, maintenance.lastError()]).toEqual([
+      ['maintain', 'maintain', 'prune 30d', 'forget 8d'],
+      null,
+    ]);
     await maintenance.stop();
   });
 });

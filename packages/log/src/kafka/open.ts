@@ -118,7 +118,10 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
       const ranges = await fetchRanges(desk, names.inCluster(group), topics.map(check));
       return topics.map((topic) => {
         const ofTopic = ranges.filter((range) => range.topic === names.inCluster(topic));
-        return { topic, records: ofTopic.reduce((sum, { start, end }) => sum + end - start, 0) };
+        const partitions = [...ofTopic]
+          .sort((a, b) => a.partition - b.partition)
+          .map(({ start, end }) => ({ mark: start, end }));
+        return { topic, partitions, records: partitions.reduce((sum, { mark, end }) => sum + end - mark, 0) };
       });
     },
     ping: async () => {

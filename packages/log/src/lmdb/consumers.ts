@@ -69,8 +69,8 @@ export function createConsumers(deps: {
     lag: (name, names) => {
       const group = groupOf(name);
       return names.map((topic) => {
-        const behind = topics.of(topic).map((partition) => partition.next - group.mark(partition));
-        return { topic, records: behind.reduce((sum, records) => sum + records, 0) };
+        const partitions = topics.of(topic).map((one) => ({ mark: group.mark(one), end: one.next }));
+        return { topic, partitions, records: partitions.reduce((sum, { mark, end }) => sum + end - mark, 0) };
       });
     },
     stop: async () => {

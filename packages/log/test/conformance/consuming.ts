@@ -183,10 +183,15 @@ export function consumingGuarantees(hooks: Hooks): void {
   it('lag is what the group has not committed', async () => {
     const { log } = await open();
     await log.append([...records(0, 3), ...records(1, 2)]);
-    expect(await log.lag('g', [TOPIC])).toEqual([{ topic: TOPIC, records: 5 }]);
+    const [before] = await log.lag('g', [TOPIC]);
+    expect(before).toMatchObject({ topic: TOPIC, records: 5 });
     const { got, count } = await collect(log);
     await count(5);
     got.find(({ partition }) => partition === 1)!.ack();
     await until('the ack shows', async () => (await log.lag('g', [TOPIC]))[0]!.records === 4);
+    const [after] = await log.lag('g', [TOPIC]);
+    expect(after!.partitions.map(({ end }) => end)).toEqual(before!.partitions.map(({ end }) => end));
+    const done = after!.partitions.map(({ mark }, n) => mark - before!.partitions[n]!.mark);
+    expect(done).toEqual(done.map((_, n) => (n === 1 ? 1 : 0)));
   });
 }

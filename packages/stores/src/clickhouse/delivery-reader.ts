@@ -1,14 +1,10 @@
-import { timeOfId, type EventRow } from '@milena/domain';
+import { timeOfId } from '@milena/domain';
 import type { DeliveryReader } from '../ports.ts';
 import type { ClickHouse } from './client.ts';
 import { createConditions, isUuid, msParam } from './conditions.ts';
 import { derivedDeliveries, toDeliveryView, type DeliveryRow } from './derived-deliveries.ts';
+import { STORED_EVENT_COLUMNS, toEventRow, type StoredEvent } from './event-row.ts';
 import { listDeliveries } from './list-deliveries.ts';
-
-type StoredEvent = Omit<EventRow, 'payload' | 'accepted_at'> & {
-  payload: string;
-  accepted_ms: number | string;
-};
 
 export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse }): DeliveryReader {
   return {
@@ -26,14 +22,10 @@ export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse })
       if (!isUuid(deliveryId)) return null;
       const { where, params } = byDelivery(deliveryId);
       const [row] = await clickhouse.select<StoredEvent>(
-        `SELECT delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, payload,
-           toUnixTimestamp64Milli(accepted_at) AS accepted_ms, replay_of, traceparent
-         FROM events ${where()} LIMIT 1`,
+        `SELECT ${STORED_EVENT_COLUMNS} FROM events ${where()} LIMIT 1`,
         params,
       );
-      if (!row) return null;
-      const { accepted_ms, payload, ...rest } = row;
-      return { ...rest, payload: Buffer.from(payload), accepted_at: Number(accepted_ms) };
+      return row ? toEventRow(row) : null;
     },
   };
 }

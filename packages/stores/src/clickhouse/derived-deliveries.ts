@@ -33,6 +33,9 @@ const FACT_OF_ATTEMPT = `toUInt8(${FACTS.attempted} +
 const FACT_OF_DISPOSITION = `toUInt8(multiIf(what = 'filtered', ${FACTS.filtered}, what = 'cancelled', ${FACTS.cancelled},
   what = 'expired', ${FACTS.expired}, what = 'dead_lettered', ${FACTS.failed}, 0))`;
 
+/** Grows with time, and is odd for `held`: the latest of all tells whether a delivery is held now. */
+const HOLD = `if(what IN ('held', 'resumed'), toUnixTimestamp64Milli(at) * 2 + (what = 'held'), toInt64(0))`;
+
 /** Most telling first: a delivery that succeeded stays delivered, whatever else happened to it. */
 const PRECEDENCE: readonly (readonly [DeliveryStatus, number])[] = [
   ['filtered', FACTS.filtered],
@@ -40,9 +43,9 @@ const PRECEDENCE: readonly (readonly [DeliveryStatus, number])[] = [
   ['cancelled', FACTS.cancelled],
   ['expired', FACTS.expired],
   ['failed', FACTS.failed],
-  ['retrying', FACTS.attempted],
 ];
-const STATUS = `multiIf(${PRECEDENCE.map(([status, bit]) => `bitAnd(h.facts, ${bit}) != 0, '${status}'`).join(', ')}, 'queued')`;
+const STATUS = `multiIf(${PRECEDENCE.map(([status, bit]) => `bitAnd(h.facts, ${bit}) != 0, '${status}'`).join(', ')},
+  bitAnd(h.hold, 1) != 0, 'held', bitAnd(h.facts, ${FACTS.attempted}) != 0, 'retrying', 'queued')`;
 
 /** Which rows of attempts and dispositions can belong to the deliveries asked for. `from` and `to`: when those were accepted, ms, both included. */
 interface HistoryScope {
@@ -92,13 +95,14 @@ export function derivedDeliveries(events: string, scope: HistoryScope, derived =
     ) AS e
     LEFT JOIN (
       SELECT delivery_id, groupBitOr(fact) AS facts, max(number) AS attempts_made, max(attempted_at) AS last_attempt_at,
-        max(step) AS latest
+        max(step) AS latest, max(hold) AS hold
       FROM (
         SELECT delivery_id, ${FACT_OF_ATTEMPT} AS fact, attempt_number AS number, toNullable(started_at) AS attempted_at,
-          (started_at + toIntervalMillisecond(toUInt64(duration_ms)), next_attempt_at, next_reason) AS step
+          (started_at + toIntervalMillisecond(toUInt64(duration_ms)), next_attempt_at, next_reason) AS step,
+          toInt64(0) AS hold
         FROM attempts ${attempts.where()}
         UNION ALL
-        SELECT delivery_id, ${FACT_OF_DISPOSITION}, toUInt16(0), NULL, (at, next_attempt_at, why)
+        SELECT delivery_id, ${FACT_OF_DISPOSITION}, toUInt16(0), NULL, (at, next_attempt_at, why), ${HOLD}
         FROM dispositions ${dispositions.where()}
       )
       GROUP BY delivery_id

@@ -3,4 +3,5 @@ export { migrateClickHouse } from './migrate.ts';
 export { createHistoryWriter } from './history-writer.ts';
 export { createDeliveryReader } from './delivery-reader.ts';
 export { createAttemptReader } from './attempt-reader.ts';
+export { createEventSource } from './event-source.ts';
 export { createStatsReader } from './stats-reader.ts';

@@ -81,6 +81,28 @@ describe('status', () => {
       (row) =>
         history.writer.insertDispositions([disposition(row, 'expired'), disposition(row, 'cancelled')]),
     ],
+    [
+      'held',
+      'held after an attempt, and again after a release',
+      async (row) => {
+        await history.writer.insertAttempts([failed(row, 1)]);
+        const at = row.accepted_at + 20_000;
+        await history.writer.insertDispositions([
+          disposition(row, 'held', { at: at + 2 }),
+          disposition(row, 'resumed', { at: at + 1 }),
+          disposition(row, 'held', { at }),
+        ]);
+      },
+    ],
+    [
+      'queued',
+      'released before any attempt',
+      (row) =>
+        history.writer.insertDispositions([
+          disposition(row, 'held', { at: row.accepted_at + 1 }),
+          disposition(row, 'resumed', { at: row.accepted_at + 2 }),
+        ]),
+    ],
     ['filtered', 'filtered', (row) => history.writer.insertDispositions([disposition(row, 'filtered')])],
   ];
   test.each(cases)('is %s: %s', async (status, _, happen) => {

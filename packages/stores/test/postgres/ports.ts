@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '@milena/runtime';
+import type { DeadLetterStatus } from '../../src/ports.ts';
 import {
   createApiKeyStore,
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSecretBox,
   createSecretResealer,
   createSubscriptionHealthStore,
@@ -15,8 +21,11 @@ import {
 } from '../../src/postgres/index.ts';
 import { describeApiKeyStore } from '../api-key-store.conformance.ts';
 import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
+import { describeHeldStores } from '../held-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
+import { describeReplaySource } from '../replay-source.conformance.ts';
+import { describeReplayStores } from '../replay-store.conformance.ts';
 import { describeSecretResealer } from '../secret-resealer.conformance.ts';
 import { describeSubscriptionStore, type SubscriptionStores } from '../subscription-store.conformance.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -53,6 +62,38 @@ export function portsOn(name: string, url: () => string | undefined): void {
   describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 
   describeDeadLetterStore(name, () => Promise.resolve(createDeadLetterStore({ pg })));
+
+  describeHeldStores(name, async (clock) => ({
+    held: createHeldStore({ pg, clock }),
+    releases: createReleaseStore({ pg, clock }),
+    subscriptions: (await openSubscriptionStores(clock)).subscriptions,
+  }));
+
+  describeReplayStores(name, (clock) =>
+    Promise.resolve({
+      replays: createReplayStore({ pg, clock }),
+      leases: createReplayLeases({ pg, clock }),
+      deadLetters: createDeadLetterStore({ pg }),
+    }),
+  );
+
+  describeReplaySource(name, () =>
+    Promise.resolve({
+      source: createDeadLetterSource({ pg }),
+      statuses: ['open', 'discarded'],
+      kind: 'dead_letters',
+      put: (rows) =>
+        createDeadLetterStore({ pg }).insert(
+          rows.map(({ row, status }) => ({
+            ...row,
+            status: status as DeadLetterStatus,
+            reason: 'answered 500 six times',
+            attempts: 6,
+            dead_lettered_at: row.accepted_at,
+          })),
+        ),
+    }),
+  );
 
   describeApiKeyStore(name, (clock) => Promise.resolve(createApiKeyStore({ pg, clock })));
 

@@ -8,6 +8,7 @@ export function subscriptionInput(changes: Partial<SubscriptionInput> = {}): Sub
     event_types: [],
     description: null,
     enabled: true,
+    paused: false,
     headers: {},
     timeout_ms: null,
     max_in_flight: null,

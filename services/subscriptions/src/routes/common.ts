@@ -15,6 +15,21 @@ export const subscriptionReplySchema = subscriptionSchema
   })
   .meta({ id: 'SubscriptionReply' });
 
+/** What a subscription holds while it is paused. */
+const heldSchema = z
+  .object({
+    count: z.int(),
+    oldest_at: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'When the oldest of them was accepted.', example: '2026-01-31T09:30:00.000Z' }),
+  })
+  .meta({ id: 'Held', description: 'Deliveries held while it is paused, or not released yet.' });
+
+export const subscriptionDetailSchema = subscriptionSchema
+  .extend({ held: heldSchema })
+  .meta({ id: 'SubscriptionDetail' });
+
 export const etagHeader = { ETag: { description: 'The version, for If-Match and If-None-Match.' } };
 export const ifMatchHeader = {
   'If-Match': { description: 'Write only if the ETag still is this one; otherwise 412.', example: '"1"' },

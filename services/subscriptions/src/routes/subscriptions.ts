@@ -1,4 +1,4 @@
-import { subscriptionSchema, tenantIdSchema } from '@milena/domain';
+import { tenantIdSchema } from '@milena/domain';
 import { pageOf, pageQuery, route, type Route } from '@milena/http';
 import { withoutCredentials } from '../credential-headers.ts';
 import { defined } from '../defined.ts';
@@ -6,6 +6,7 @@ import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { etagOf, isNotModified } from '../etag.ts';
 import { createBody, patchBody, replaceBody } from '../subscription-body.ts';
+import { withHeld } from '../with-held.ts';
 import {
   createSubscription,
   deleteSubscription,
@@ -13,7 +14,13 @@ import {
   replaceSubscription,
   type Written,
 } from '../write-subscription.ts';
-import { etagHeader, idParams, ifMatchHeader, subscriptionReplySchema } from './common.ts';
+import {
+  etagHeader,
+  idParams,
+  ifMatchHeader,
+  subscriptionDetailSchema,
+  subscriptionReplySchema,
+} from './common.ts';
 
 const tag = 'Subscriptions';
 const PATH = '/api/v1/subscriptions';
@@ -21,7 +28,7 @@ const PATH = '/api/v1/subscriptions';
 const LARGEST_BODY = 524_288;
 
 const listQuery = pageQuery.extend({ tenant_id: tenantIdSchema.optional() });
-const listSchema = pageOf(subscriptionSchema).meta({ id: 'SubscriptionPage' });
+const listSchema = pageOf(subscriptionDetailSchema).meta({ id: 'SubscriptionPage' });
 
 /** The secret shows in the answer that made it, and nowhere else. */
 function writtenReply(written: Written, status: number, headers: Record<string, string> = {}) {
@@ -70,8 +77,12 @@ function list({ as }: RouteDeps): Route {
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400],
     handler: async ({ principal, query: { tenant_id, ...page } }) => {
-      const found = await as(principal).subscriptions.list(defined({ tenant_id }), page);
-      return { status: 200, body: { ...found, data: found.data.map(withoutCredentials) } };
+      const deps = as(principal);
+      const { data, next_cursor } = await deps.subscriptions.list(defined({ tenant_id }), page);
+      return {
+        status: 200,
+        body: { data: (await withHeld(deps.held, data)).map(withoutCredentials), next_cursor },
+      };
     },
   });
 }
@@ -87,15 +98,17 @@ function read({ as }: RouteDeps): Route {
     params: idParams,
     headers: { 'If-None-Match': { description: '304 when the ETag still is this one.', example: '"1"' } },
     replies: {
-      200: { description: 'The subscription.', schema: subscriptionSchema, headers: etagHeader },
+      200: { description: 'The subscription.', schema: subscriptionDetailSchema, headers: etagHeader },
       304: { description: 'Not modified.', schema: null, headers: etagHeader },
     },
     problems: [404],
     handler: async ({ principal, params, headers: requestHeaders }) => {
-      const subscription = await findSubscription(as(principal), params.id);
+      const deps = as(principal);
+      const subscription = await findSubscription(deps, params.id);
       const headers = { etag: etagOf(subscription.version) };
       if (isNotModified(requestHeaders, subscription.version)) return { status: 304, headers };
-      return { status: 200, headers, body: withoutCredentials(subscription) };
+      const [body] = await withHeld(deps.held, [withoutCredentials(subscription)]);
+      return { status: 200, headers, body };
     },
   });
 }

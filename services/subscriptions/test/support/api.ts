@@ -5,9 +5,14 @@ import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
   createApiKeyStore,
   createCancellationStore,
+  createDeadLetterSource,
   createDeadLetterStore,
+  createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
   createSecretBox,
   createSecretResealer,
   createSubscriptionHealthStore,
@@ -16,7 +21,13 @@ import {
 } from '@milena/stores/postgres';
 import { createContractChecker, createTestDatabase } from '@milena/testing';
 import { createSubscriptionsService, type SubscriptionsDeps } from '../../src/service.ts';
-import { createFakeAttempts, createFakeDeliveries, createFakeLog, createFakeStats } from './fakes.ts';
+import {
+  createFakeAttempts,
+  createFakeDeliveries,
+  createFakeEventSource,
+  createFakeLog,
+  createFakeStats,
+} from './fakes.ts';
 
 /** JSON whose shape the contract checker has seen to. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every test would have to spell out every reply
@@ -49,6 +60,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
   const secretBox = createSecretBox(Buffer.alloc(32, 7));
   const stores = { pg, secretBox, clock };
   const log = createFakeLog();
+  const faults: { append: typeof log.append | null } = { append: null };
   const deliveries = createFakeDeliveries();
   const attempts = createFakeAttempts();
   const stats = createFakeStats();
@@ -65,6 +77,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
   const apiKeys = createApiKeyStore(stores);
   const keyDirectory = createApiKeyDirectory({ store: apiKeys, clock });
   const apiKey = options.apiKey ?? '';
+  const held = createHeldStore(stores);
   const service = createSubscriptionsService({
     subscriptions: createSubscriptionStore(stores),
     directory: {
@@ -78,12 +91,26 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
     keyDirectory,
     cancellations: createCancellationStore(stores),
     deadLetters,
+    held,
+    releases: createReleaseStore(stores),
+    replays: createReplayStore(stores),
+    replayLeases: createReplayLeases(stores),
+    replaySources: { dead_letters: createDeadLetterSource(stores), events: createFakeEventSource() },
+    // What the recorder has stored is what is in the log, up to where it has come.
+    recorded: {
+      known: (_, wanted) => {
+        const stored = log.deliveries().slice(0, log.state.recorded ?? undefined);
+        return Promise.resolve(
+          new Set(stored.map(({ delivery_id }) => delivery_id).filter((id) => wanted.includes(id))),
+        );
+      },
+    },
     idempotency: createIdempotencyStore(stores),
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
     ...options.history,
-    log,
+    log: { ...log, append: (records) => (faults.append ?? log.append)(records) },
     guard: createSsrfGuard({ allowedPrivate: ['127.0.0.0/8'] }),
     clock,
     logger,
@@ -152,13 +179,16 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
     server,
     pg,
     log,
+    /** What the service gets instead of the log's own. */
+    faults,
     deliveries,
     attempts,
     stats,
     deadLetters,
+    held,
+    metrics,
     live,
     apiKeys,
-    metrics,
     health: createSubscriptionHealthStore(stores),
     invalidated,
     /** Every log line so far. */

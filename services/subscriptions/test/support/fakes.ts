@@ -1,10 +1,11 @@
-import { newId, type Attempt, type AttemptView, type EventRow } from '@milena/domain';
-import { LogUnavailableError, type LogRecord } from '@milena/log';
+import { decodeDelivery, newId, type Attempt, type AttemptView, type EventRow } from '@milena/domain';
+import { DELIVERIES, GROUPS, LogUnavailableError, type GroupLag, type LogRecord } from '@milena/log';
 import {
   BadCursorError,
   type AttemptReader,
   type DeliveryReader,
   type DeliveryView,
+  type ReplaySource,
   type StatsReader,
 } from '@milena/stores';
 
@@ -125,10 +126,24 @@ export function attemptOf(event: EventRow, over: Partial<Attempt>): Attempt {
 /** Takes what it is given, or nothing while it is away. */
 export function createFakeLog() {
   const records: LogRecord[] = [];
-  const state = { away: false };
+  /** `recorded`: how many of the deliveries the recorder has stored; null = all. `waiting`: for their first attempt. */
+  const state: { away: boolean; recorded: number | null; waiting: number } = {
+    away: false,
+    recorded: null,
+    waiting: 0,
+  };
+  const deliveries = () => records.filter(({ topic }) => topic === DELIVERIES);
   return {
     records,
     state,
+    deliveries: () => deliveries().map((record) => decodeDelivery(record)),
+    lag: (group: string, topics: readonly string[]): Promise<GroupLag[]> => {
+      const end = deliveries().length;
+      const mark = group === GROUPS.delivery ? end - state.waiting : (state.recorded ?? end);
+      return Promise.resolve(
+        topics.map((topic) => ({ topic, records: end - mark, partitions: [{ mark, end }] })),
+      );
+    },
     append: (appended: readonly LogRecord[]) => {
       if (state.away) return Promise.reject(new LogUnavailableError('away'));
       records.push(...appended);
@@ -198,4 +213,16 @@ export function createFakeStats() {
     },
   };
   return { asked, reader };
+}
+
+/** One event of each subscription. */
+export function createFakeEventSource(): ReplaySource {
+  return {
+    count: () => Promise.resolve(1),
+    next: (filter, after, { end }) => {
+      const item = eventRow({ subscription_id: filter.subscription_id ?? ids.subscription });
+      if (after !== null) return Promise.resolve({ items: [], end });
+      return Promise.resolve({ items: [item], end: { at: item.accepted_at, id: item.delivery_id } });
+    },
+  };
 }

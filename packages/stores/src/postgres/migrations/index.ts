@@ -1,6 +1,8 @@
 import { apiKeys } from './002-api-keys.ts';
 import { apiKeyRevocation } from './005-api-key-revocation.ts';
 import { deadLetters } from './004-dead-letters.ts';
+import { heldDeliveries } from './006-held-deliveries.ts';
+import { replays } from './007-replays.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -17,4 +19,6 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   idempotencyKeys,
   deadLetters,
   apiKeyRevocation,
+  heldDeliveries,
+  replays,
 ];

@@ -9,6 +9,7 @@ const WRITABLE: Record<Writable, 'plain' | 'json'> = {
   event_types: 'plain',
   description: 'plain',
   enabled: 'plain',
+  paused: 'plain',
   disabled_reason: 'plain',
   headers: 'json',
   timeout_ms: 'plain',

@@ -1,0 +1,119 @@
+import { encodeDelivery } from '@milena/domain';
+import { DELIVERIES, type LogRecord } from '@milena/log';
+import type { CancelTimer } from '@milena/runtime';
+import type { DueRelease, HeldDelivery } from '@milena/stores';
+import type { SubscriptionsDeps } from './deps.ts';
+import { dispositionRecord } from './disposition-record.ts';
+import { DEFAULT_RELEASE_RATE } from './release-rate.ts';
+
+/** Between two looks while something is being released, otherwise, and after a failure. */
+const BUSY_MS = 50;
+const IDLE_MS = 1000;
+const FAILED_MS = 2000;
+/** A release counts as going on for this long after its last step: at slow rates nothing is due in between. */
+const STAYS_BUSY_MS = 2000;
+/** A step is what the rate allows in this time, within bounds: a crash repeats one step at most. */
+const STEP_MS = 200;
+const LARGEST_STEP = 500;
+const STEP_BYTES = 4 * 1024 * 1024;
+const MEASURE_MS = 15_000;
+
+type ReleaserDeps = Pick<SubscriptionsDeps, 'releases' | 'log' | 'clock' | 'logger' | 'metrics'>;
+
+interface Releaser {
+  start(): void;
+  /** Waits for a step under way. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Gives held deliveries back to the log, oldest first, once their subscription is not paused any more; those of a
+ * subscription that is gone or disabled end as cancelled. Any number of processes may do this at once. What is left to do
+ * is always read from the store, so a crash needs no clean-up, and what was held late (by a worker that had not heard of
+ * the resume) is found as well.
+ */
+export function createReleaser(deps: ReleaserDeps): Releaser {
+  const { releases, clock, logger } = deps;
+  let stopped = false;
+  let cancelTimer: CancelTimer | null = null;
+  let running: Promise<void> | null = null;
+  let busyUntil = 0;
+  let measuredAt = -Infinity;
+
+  /** Resolves to the time until the next round. */
+  async function round(): Promise<number> {
+    try {
+      if (clock.now() - measuredAt >= MEASURE_MS) {
+        await measure(deps);
+        measuredAt = clock.now();
+      }
+      for (const due of await releases.due()) {
+        if (stopped) return 0;
+        if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
+      }
+      return clock.now() < busyUntil ? BUSY_MS : IDLE_MS;
+    } catch (error) {
+      logger.error({ event: 'release.failed', err: error });
+      return FAILED_MS;
+    }
+  }
+
+  async function run(): Promise<void> {
+    const waitMs = await round();
+    running = null;
+    if (!stopped) cancelTimer = clock.after(waitMs, next);
+  }
+
+  function next(): void {
+    running = run();
+  }
+
+  return {
+    start: next,
+    stop: async () => {
+      stopped = true;
+      cancelTimer?.();
+      await running;
+    },
+  };
+}
+
+/** One batch of one subscription; resolves to how many deliveries that were. */
+async function step(deps: ReleaserDeps, due: DueRelease): Promise<number> {
+  const { releases, log, clock, logger, metrics } = deps;
+  const { subscription_id, what } = due;
+  const wanted = Math.min(due.rate_per_s ?? DEFAULT_RELEASE_RATE, due.rate_limit_per_s ?? Infinity);
+  const rate = what === 'cancel' ? null : wanted;
+  const share = rate === null ? LARGEST_STEP : Math.ceil((rate * STEP_MS) / 1000);
+  const limit = Math.min(Math.max(1, share), LARGEST_STEP);
+  const take = { subscription_id, limit, max_bytes: STEP_BYTES, rate_per_s: rate };
+  const count = await releases.take(take, (held) =>
+    log.append(what === 'cancel' ? cancelled(held, clock.now()) : released(held, clock.now())),
+  );
+  if (count === 0) return 0;
+  metrics.dispositions.inc({ what: what === 'cancel' ? 'cancelled' : 'resumed' }, count);
+  logger.info({
+    event: what === 'cancel' ? 'held.cancelled' : 'held.released',
+    subscription_id,
+    deliveries: count,
+  });
+  return count;
+}
+
+function released(held: readonly HeldDelivery[], now: number): LogRecord[] {
+  return held.flatMap(({ delivery }) => [
+    { topic: DELIVERIES, ...encodeDelivery({ ...delivery, resumed_at: now }) },
+    dispositionRecord(delivery, 'resumed', 'the pause of the subscription is over', now),
+  ]);
+}
+
+function cancelled(held: readonly HeldDelivery[], now: number): LogRecord[] {
+  const why = 'the subscription was deleted or disabled while it was paused';
+  return held.map(({ delivery }) => dispositionRecord(delivery, 'cancelled', why, now));
+}
+
+async function measure({ releases, clock, metrics }: ReleaserDeps): Promise<void> {
+  const { count, oldest_at } = await releases.totals();
+  metrics.heldDeliveries.set(count);
+  metrics.heldOldest.set(oldest_at === null ? 0 : Math.max(0, clock.now() - oldest_at) / 1000);
+}
