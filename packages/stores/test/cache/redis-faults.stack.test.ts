@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createTestClock } from '@milena/runtime';
+import { valueKey } from '../../src/cache/redis/keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFakeLiveStore, live } from '../support/live-store.ts';
 import { fromStack } from '../support/stack.ts';
@@ -231,13 +232,13 @@ describe('a Redis that fails', () => {
 
     test('a value under another SECRETS_KEY, of another subscription, or that was touched is read anew', async () => {
       await near.live.load('a');
-      const key = `${prefix}:subscription:v1:a`;
+      const key = valueKey(prefix, 'subscription', 'a');
       const sealed = await far.redis.commands.run((client) => client.getBuffer(key));
       const broken = Buffer.from(sealed!);
       broken[broken.length - 1]! ^= 1;
       const put = (id: string, value: Buffer) =>
         far.redis.commands.run((client) =>
-          client.set(`${prefix}:subscription:v1:${id}`, value, 'PX', 60_000),
+          client.set(valueKey(prefix, 'subscription', id), value, 'PX', 60_000),
         );
       const { loads } = fake.state;
       fake.rows.set('b', live('b'));
