@@ -36,7 +36,7 @@ async function houseChecks() {
       bin('dependency-cruiser', 'bin/dependency-cruise.mjs'),
       '--config',
       '.dependency-cruiser.cjs',
-      ...['packages', 'services', 'e2e', 'bench'],
+      ...['packages', 'services', 'e2e', 'bench', 'load-tests'],
     ),
   );
   await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
