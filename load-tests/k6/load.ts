@@ -3,7 +3,7 @@ import { sendTo } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import { cleanUp, type Subscriptions, subscribeMany } from './lib/subscriptions.ts';
 
-const rate = number('RATE', 200);
+const rate = number('RATE', 100);
 const durationS = seconds('DURATION', '30s');
 
 export const options = {

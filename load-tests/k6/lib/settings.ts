@@ -69,9 +69,9 @@ export function steady(rate: number, durationS: number) {
   };
 }
 
-/** Virtual users for so many iterations a second: at once for answers of 200 ms, in the end for those of 2 s. */
+/** Virtual users for so many iterations a second: at once for answers of half a second, in the end for those of 2 s. */
 export function users(rate: number): { preAllocatedVUs: number; maxVUs: number } {
-  const preAllocatedVUs = Math.max(20, Math.ceil(rate / 5));
+  const preAllocatedVUs = Math.max(20, Math.ceil(rate / 2));
   return { preAllocatedVUs, maxVUs: Math.max(preAllocatedVUs, Math.min(1000, rate * 2)) };
 }
 
