@@ -42,6 +42,7 @@ async function houseChecks() {
   );
   await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
   await step('docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check'));
+  await step('capacity', () => node(path.join(ROOT, 'scripts/capacity.mjs'), '--check'));
 }
 
 /** The addresses of the engines into the environment of the suites; false when they are not up. */
