@@ -69,7 +69,13 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'bench/**/*.ts', 'packages/testing/**/*.ts'],
+    files: [
+      '**/test/**/*.ts',
+      'e2e/**/*.ts',
+      'bench/**/*.ts',
+      'load-tests/**/*.ts',
+      'packages/testing/**/*.ts',
+    ],
     rules: {
       'max-lines-per-function': 'off',
       'no-restricted-properties': 'off',
@@ -82,4 +88,6 @@ export default tseslint.config(
       '@typescript-eslint/restrict-plus-operands': 'off',
     },
   },
+  // The console is how a k6 script tells anything.
+  { files: ['load-tests/k6/**'], rules: { 'no-console': 'off' } },
 );

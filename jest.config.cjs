@@ -10,7 +10,10 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: faults
     ? ['<rootDir>/e2e/faults/**/*.test.ts']
-    : ['<rootDir>/{packages,services}/*/test/**/*.test.ts', '<rootDir>/{e2e,bench}/test/**/*.test.ts'],
+    : [
+        '<rootDir>/{packages,services}/*/test/**/*.test.ts',
+        '<rootDir>/{e2e,bench,load-tests}/test/**/*.test.ts',
+      ],
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.KAFKA_BROKERS ? [] : ['\\.stack\\.test\\.ts$'])],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023' }, module: { type: 'commonjs' } }],

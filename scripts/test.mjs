@@ -3,6 +3,7 @@
 //
 // Suites that need the real engines run when those are up (scripts/stack start). In CI they are started here, and their
 // absence is a failure.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, enginesInto, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
@@ -36,11 +37,12 @@ async function houseChecks() {
       bin('dependency-cruiser', 'bin/dependency-cruise.mjs'),
       '--config',
       '.dependency-cruiser.cjs',
-      ...['packages', 'services', 'e2e', 'bench'],
+      ...['packages', 'services', 'e2e', 'bench', 'load-tests'],
     ),
   );
   await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
   await step('docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check'));
+  await step('capacity', () => node(path.join(ROOT, 'scripts/capacity.mjs'), '--check'));
 }
 
 /** The addresses of the engines into the environment of the suites; false when they are not up. */
@@ -83,9 +85,26 @@ async function jest(what, args, env = {}) {
   if (code !== 0 && failed === 0) tally.failed += 1;
 }
 
+/**
+ * Smoke and load by k6 over the real engines. What they prove here is that nothing is lost; the times are those of a
+ * machine that has two cores for everything and other work besides.
+ */
+async function loadTests() {
+  const missing = spawnSync(path.join(ROOT, 'scripts/tools-k6'), ['--find']).status !== 0;
+  if (missing && !CI) {
+    console.log('\nThe load tests are left out: k6 is missing, and scripts/tools-k6 builds it.');
+    return;
+  }
+  const env = { DURATION: '20s', P99_MS: '2000', DELIVERED_P99_MS: '5000', DROPPED: '0.1' };
+  await step('load tests', () =>
+    run(process.execPath, [path.join(ROOT, 'scripts/load.mjs'), 'smoke', 'load'], { env }),
+  );
+}
+
 if (only.length === 0) await houseChecks();
 const engines = await findEngines();
 if (!faultsOnly) await jest('Suites', only);
+if (engines && only.length === 0) await loadTests();
 if (engines && (faultsOnly || only.length === 0)) {
   await jest('Faults', ['--runInBand', ...only.slice(1)], { MILENA_FAULTS: '1' });
 }

@@ -56,6 +56,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
  *
  * @param options.port 0 = any free one
  * @param options.keep how many requests it remembers, 1,000 unless given; counts go on beyond
+ * @param options.onReceived called for each request before it is answered; the status is set once it is
  */
 export function createDemoReceiver(options: {
   host: string;
@@ -63,6 +64,7 @@ export function createDemoReceiver(options: {
   clock: Clock;
   logger?: Logger;
   keep?: number;
+  onReceived?(capture: Readonly<Capture>, response: ServerResponse): void;
 }): DemoReceiver {
   const { clock, logger } = options;
   const keep = options.keep ?? 1000;
@@ -87,6 +89,7 @@ export function createDemoReceiver(options: {
         status: null,
       };
       store.add(capture);
+      options.onReceived?.(capture, response);
       capture.status = known
         ? known.answer({ request, response, query, rest, body, clock })
         : unknownPath(response);

@@ -1,2 +1,2 @@
 export * from './demo-receiver.ts';
-export type { Counts, Received } from './received.ts';
+export type { Capture, Counts, Received } from './received.ts';
