@@ -19,10 +19,18 @@ spec:
   selector:
     matchLabels:
       {{- include "milena.selector" . | nindent 6 }}
+  {{- if .port }}
   # A new pod serves before an old one goes.
   strategy:
     type: RollingUpdate
     rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }
+  {{- else }}
+  # An old pod hands its partitions over before a new one asks for some: what a worker that leaves has under way is
+  # finished, while partitions that move to one that was added may have an attempt repeated.
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: { maxSurge: 0, maxUnavailable: 1 }
+  {{- end }}
   template:
     metadata:
       labels:
@@ -106,10 +114,12 @@ spec:
             periodSeconds: 10
             timeoutSeconds: 10
             failureThreshold: 6
+          {{- if and .port $root.Values.preStopSeconds }}
           # Serves on until every node knows that it is out of the Service.
           lifecycle:
             preStop:
               exec: { command: [sleep, '{{ $root.Values.preStopSeconds }}'] }
+          {{- end }}
           securityContext:
             {{- toYaml $root.Values.containerSecurityContext | nindent 12 }}
           resources:

@@ -20,6 +20,29 @@ function createInstruments(registry: Registry) {
   return { counter, gauge, histogram };
 }
 
+function createRecorderMetrics({ counter, gauge, histogram }: ReturnType<typeof createInstruments>) {
+  return {
+    recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
+    recorderLag: histogram(
+      'recorder_lag_seconds',
+      'From what happened to its row being stored',
+      LATENCY_BUCKETS,
+      ['table'],
+    ),
+    recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
+      'table',
+    ]),
+    recorderUndecodable: counter(
+      'recorder_undecodable_records_total',
+      'Records the recorder skipped because they can not be decoded',
+      ['topic'],
+    ),
+    ledgerImbalance: gauge('ledger_imbalance_deliveries', 'Accepted, and nothing is told of them since', [
+      'window',
+    ]),
+  };
+}
+
 /**
  * The one catalogue of metrics: nothing else in the project makes an instrument. Labels are small closed sets; an id or
  * a URL never is one.
@@ -27,10 +50,12 @@ function createInstruments(registry: Registry) {
 export function createMetrics(options: { process?: boolean } = {}) {
   const registry = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
-  const { counter, gauge, histogram } = createInstruments(registry);
+  const instruments = createInstruments(registry);
+  const { counter, gauge, histogram } = instruments;
 
   return {
     registry,
+    ...createRecorderMetrics(instruments),
     eventsAccepted: counter('events_accepted_total', 'Events answered with 202', ['status']),
     ingestRefused: counter('ingest_refused_total', 'Ingest requests refused, by reason', ['reason']),
     httpDuration: histogram('http_request_duration_seconds', 'Time to answer', LATENCY_BUCKETS, [
@@ -62,21 +87,6 @@ export function createMetrics(options: { process?: boolean } = {}) {
     inFlight: gauge('attempts_in_flight', 'Attempts under way'),
     workerQueue: gauge('worker_queue_records', 'Records taken from the log and waiting in lanes'),
     consumerLag: gauge('consumer_lag_records', 'Records a group has not committed yet', ['group', 'topic']),
-    recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
-    recorderLag: histogram(
-      'recorder_lag_seconds',
-      'From what happened to its row being stored',
-      LATENCY_BUCKETS,
-      ['table'],
-    ),
-    recorderErrors: counter('recorder_insert_errors_total', 'Inserts that failed and were tried again', [
-      'table',
-    ]),
-    recorderUndecodable: counter(
-      'recorder_undecodable_records_total',
-      'Records the recorder skipped because they can not be decoded',
-      ['topic'],
-    ),
     cacheLookups: counter('subscription_cache_lookups_total', 'Look-ups of subscriptions', ['result']),
     eventLoopLag: histogram(
       'event_loop_lag_seconds',

@@ -4,3 +4,4 @@ export { createHistoryWriter } from './history-writer.ts';
 export { createDeliveryReader } from './delivery-reader.ts';
 export { createAttemptReader } from './attempt-reader.ts';
 export { createStatsReader } from './stats-reader.ts';
+export { countSilentDeliveries } from './silent-deliveries.ts';
