@@ -5,6 +5,7 @@
 // absence is a failure.
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { findChartTools } from './chart-tools.mjs';
 import { ROOT, enginesInto, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
 
 const CI = process.env.CI === 'true';
@@ -41,6 +42,16 @@ async function houseChecks() {
   );
   await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
   await step('docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check'));
+}
+
+/** The chart, the rules and what is rendered from them. The tools for that are got in CI only: helm takes minutes. */
+async function chartChecks() {
+  if (CI) await step('chart tools', () => run(path.join(ROOT, 'scripts/tools'), []));
+  else if (findChartTools() === null) {
+    console.log('The checks of the chart are left out: get their tools with scripts/tools.');
+    return;
+  }
+  await step('charts', () => node(path.join(ROOT, 'scripts/check-charts.mjs')));
 }
 
 /** The addresses of the engines into the environment of the suites; false when they are not up. */
@@ -84,6 +95,7 @@ async function jest(what, args, env = {}) {
 }
 
 if (only.length === 0) await houseChecks();
+if (only.length === 0) await chartChecks();
 const engines = await findEngines();
 if (!faultsOnly) await jest('Suites', only);
 if (engines && (faultsOnly || only.length === 0)) {
