@@ -6,7 +6,7 @@ const GRACE_MS = 10 * 60_000;
 const WINDOW_MS = 60 * 60_000;
 
 /** Shows in the metrics how many deliveries were accepted of which nothing is told since. Every recorder shows the same. */
-export interface LedgerWatch {
+interface LedgerWatch {
   start(): void;
   stop(): void;
 }

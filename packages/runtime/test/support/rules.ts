@@ -7,7 +7,7 @@ const ROOT = path.resolve(__dirname, '../../../..');
 const FOLDER = path.join(ROOT, 'charts/milena/rules');
 export const RUNBOOKS = path.join(ROOT, 'docs/runbooks');
 
-export interface Rule {
+interface Rule {
   record?: string;
   alert?: string;
   expr: string;
