@@ -32,7 +32,7 @@ holds() { # WHAT COMMAND...: notes whether it does; what the command said goes i
   shift
   said=$("$@" 2>&1)
   code=$?
-  said=$(tail -n 3 <<<"$said" | tr '\n' ' ')
+  said=$(tail -n 3 <<<"$said" | paste -sd ' ')
   if [ $code -eq 0 ]; then
     SUMMARY+=("ok    $what${said:+: $said}")
   else
@@ -57,7 +57,8 @@ cleanup() {
     say "deleting namespace $NAMESPACE"
     kubectl delete namespace "$NAMESPACE" --timeout 5m >/dev/null
   fi
-  printf '\n%s\n' "Summary" "${SUMMARY[@]}"
+  printf '\nSummary\n'
+  printf '%s\n' "${SUMMARY[@]}"
   if [ $FAILED -eq 0 ] && [ $code -eq 0 ]; then
     echo "PASSED"
   else
