@@ -93,7 +93,7 @@ under_load() {
 delete_pod() { # PART KIND [OPTION...]: and waits until there is one again
   local part=$1 kind=$2
   shift 2
-  kube delete pod -l "app.kubernetes.io/component=$part" --wait=false "$@" &&
+  kube delete pod -l "app.kubernetes.io/component=$part" "$@" &&
     sleep 2 &&
     kube rollout status "$kind/$RELEASE-$part" --timeout 5m
 }
@@ -124,7 +124,8 @@ reinstall() {
     kube wait --for=delete pod -l app.kubernetes.io/component=delivery --timeout 2m >/dev/null
   driver load kept 10 5 >/dev/null || return 1
   helm uninstall "$RELEASE" --namespace "$NAMESPACE" --wait --timeout 5m >/dev/null || return 1
-  kube wait --for=delete pod -l "app.kubernetes.io/instance=$RELEASE" --timeout 3m >/dev/null
+  # The pod of helm test stays, as hooks do.
+  kube wait --for=delete pod -l "app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/component!=test" --timeout 3m >/dev/null
   [ "$(kube get pvc --no-headers | wc -l)" -eq 3 ] || { echo "the volumes are gone"; return 1; }
   chart install "$NEXT" || return 1
   [ "$(secrets_of)" = "$before" ] || { echo "the secrets are others"; return 1; }
@@ -153,30 +154,35 @@ scales() {
 
 step() { [[ " $STEPS " == *" $1 "* ]]; }
 
-trap cleanup EXIT
-command -v helm kubectl >/dev/null || { echo "needs helm and kubectl" >&2; exit 1; }
-kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f - >/dev/null || exit 1
+# All of it is read before it begins, so that the file may change meanwhile.
+main() {
+  trap cleanup EXIT
+  command -v helm kubectl >/dev/null || { echo "needs helm and kubectl" >&2; exit 1; }
+  kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f - >/dev/null || exit 1
 
-if step install; then
-  holds "helm install comes up" chart install "$TAG" || exit 1
-  holds "helm test: an event is delivered and logged" helm test "$RELEASE" --namespace "$NAMESPACE" --logs
-fi
-holds "the driver runs" start_driver || exit 1
-if step upgrade; then
-  holds "helm upgrade under load: none refused, lost or repeated" upgrade_quietly
-  holds "every pod runs the new image" runs_next
-fi
-if step delivery; then
-  holds "a delivery pod killed: nothing lost, repeats told" under_load delivery 0 delete_pod delivery deploy --force --grace-period 0
-fi
-# While Kafka is away ingest says so: what it refuses it has not accepted.
-if step kafka; then holds "the Kafka pod deleted: nothing lost" under_load kafka 1000000 delete_pod kafka statefulset; fi
-if step postgres; then holds "the Postgres pod deleted: nothing lost" under_load postgres 1000000 delete_pod postgres statefulset; fi
-if step keep; then
-  holds "helm uninstall and install keep volumes and secrets" reinstall
-  holds "what waited was delivered, once" kept_delivered
-  if step upgrade; then holds "the history is as it was" driver still-there upgrade; fi
-  holds "helm test passes again" helm test "$RELEASE" --namespace "$NAMESPACE" --logs
-fi
-if step scale; then holds "ingest scales under load, and all of it is delivered" scales; fi
-exit $FAILED
+  if step install; then
+    holds "helm install comes up" chart install "$TAG" || exit 1
+    holds "helm test: an event is delivered and logged" helm test "$RELEASE" --namespace "$NAMESPACE" --logs
+  fi
+  holds "the driver runs" start_driver || exit 1
+  if step upgrade; then
+    holds "helm upgrade under load: none refused, lost or repeated" upgrade_quietly
+    holds "every pod runs the new image" runs_next
+  fi
+  if step delivery; then
+    holds "a delivery pod killed: nothing lost, repeats told" under_load delivery 0 delete_pod delivery deploy --force --grace-period 0
+  fi
+  # While Kafka is away ingest says so: what it refuses it has not accepted.
+  if step kafka; then holds "the Kafka pod deleted: nothing lost" under_load kafka 1000000 delete_pod kafka statefulset; fi
+  if step postgres; then holds "the Postgres pod deleted: nothing lost" under_load postgres 1000000 delete_pod postgres statefulset; fi
+  if step keep; then
+    holds "helm uninstall and install keep volumes and secrets" reinstall
+    holds "what waited was delivered, once" kept_delivered
+    if step upgrade; then holds "the history is as it was" driver still-there upgrade; fi
+    holds "helm test passes again" helm test "$RELEASE" --namespace "$NAMESPACE" --logs
+  fi
+  if step scale; then holds "ingest scales under load, and all of it is delivered" scales; fi
+  exit $FAILED
+}
+main
+exit
