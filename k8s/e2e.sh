@@ -157,8 +157,13 @@ step() { [[ " $STEPS " == *" $1 "* ]]; }
 # All of it is read before it begins, so that the file may change meanwhile.
 main() {
   trap cleanup EXIT
-  command -v helm kubectl >/dev/null || { echo "needs helm and kubectl" >&2; exit 1; }
+  if ! command -v helm >/dev/null || ! command -v kubectl >/dev/null; then
+    echo "needs helm and kubectl" >&2
+    exit 1
+  fi
   kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f - >/dev/null || exit 1
+  # Pods that are not hardened are refused.
+  kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted --overwrite >/dev/null
 
   if step install; then
     holds "helm install comes up" chart install "$TAG" || exit 1
