@@ -272,6 +272,27 @@ const OWN = {
       },
     ],
     [
+      'each alert links to its runbook',
+      (objects) => {
+        const rules = ofKind(objects, 'PrometheusRule').flatMap(({ spec }) =>
+          spec.groups.flatMap((group) => group.rules),
+        );
+        for (const { alert, annotations } of rules.filter((rule) => rule.alert))
+          equal(annotations.runbook_url, `https://example.com/runbooks/${alert}.md`, alert);
+      },
+    ],
+    [
+      "the engines' own authority is trusted",
+      (objects) => {
+        for (const [name, { volumes, containers }] of podsIn(objects)) {
+          if (name === 'milena-test') continue;
+          equal(volumes, [{ name: 'ca', secret: { secretName: 'ca' } }], `${name}, volumes`);
+          const { value } = containers[0].env.find((variable) => variable.name === 'NODE_EXTRA_CA_CERTS');
+          equal(value, '/etc/milena/ca/ca.crt', `${name}, certificates`);
+        }
+      },
+    ],
+    [
       'targets that are allowed are reached, on the ports that are',
       (objects) => {
         const rule = policy(objects, 'delivery').egress.find(({ to = [] }) =>
