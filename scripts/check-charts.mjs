@@ -38,6 +38,11 @@ const VARIANTS = {
     ...set('externalKafka.sasl.password=p', 'service.type=NodePort', 'service.ingestNodePort=30081'),
     ...set('settings.ALLOWED_PRIVATE_TARGETS=10.1.0.0/16\\,10.2.3.4/32', 'networkPolicy.targetPorts={443}'),
     ...set(
+      'metrics.prometheusRule.enabled=true',
+      'metrics.prometheusRule.runbookBaseUrl=https://example.com/runbooks/',
+    ),
+    ...set('extraCa.secretName=ca', 'delivery.extraEnv[0].name=LANG', 'delivery.extraEnv[0].value=C'),
+    ...set(
       'settings.DRAIN_TIMEOUT_MS=40000',
       'metrics.podAnnotations.enabled=true',
       'image.pullSecrets={pull}',
