@@ -8,7 +8,7 @@
 #   E2E_RATE=20 E2E_HPA_RATE=150            events a second: steady, and to make ingest scale
 #   E2E_ONLY='install upgrade …'            some of the steps: install upgrade delivery kafka postgres keep scale
 #   E2E_KEEP=1                              leaves everything running
-# Ends non-zero when something does not hold. Takes about fifteen minutes.
+# Ends non-zero when something does not hold. Takes five to fifteen minutes.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

@@ -15,9 +15,7 @@ test('every variable that is no secret can be set through the chart, and it take
     properties: { settings: { properties: Record<string, unknown> } };
   };
   const open = Object.entries(SETTINGS)
-    .filter(
-      ([name, setting]) => !('secret' in setting && setting.secret) && !OF_THE_CHART.includes(name),
-    )
+    .filter(([name, setting]) => !('secret' in setting && setting.secret) && !OF_THE_CHART.includes(name))
     .map(([name]) => name);
   expect(Object.keys(properties.settings.properties).sort()).toEqual(open.sort());
 });
