@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { findChartTools } from './chart-tools.mjs';
 import { ROOT, enginesInto, ensureBuilt, ensureInstalled, requireNode, run } from './lib.mjs';
 
 const CI = process.env.CI === 'true';
@@ -43,6 +44,16 @@ async function houseChecks() {
   await step('unused', () => node(bin('knip', 'bin/knip.js'), '--no-progress'));
   await step('docs', () => node(path.join(ROOT, 'scripts/docs.mjs'), '--check'));
   await step('capacity', () => node(path.join(ROOT, 'scripts/capacity.mjs'), '--check'));
+}
+
+/** The chart, the rules and what is rendered from them. The tools for that are got in CI only: helm takes minutes. */
+async function chartChecks() {
+  if (CI) await step('chart tools', () => run(path.join(ROOT, 'scripts/tools'), []));
+  else if (findChartTools() === null) {
+    console.log('The checks of the chart are left out: get their tools with scripts/tools.');
+    return;
+  }
+  await step('charts', () => node(path.join(ROOT, 'scripts/check-charts.mjs')));
 }
 
 /** The addresses of the engines into the environment of the suites; false when they are not up. */
@@ -102,6 +113,7 @@ async function loadTests() {
 }
 
 if (only.length === 0) await houseChecks();
+if (only.length === 0) await chartChecks();
 const engines = await findEngines();
 if (!faultsOnly) await jest('Suites', only);
 if (engines && only.length === 0) await loadTests();

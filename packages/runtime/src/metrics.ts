@@ -20,7 +20,7 @@ function createInstruments(registry: Registry) {
   return { counter, gauge, histogram };
 }
 
-function createRecorderMetrics({ counter, histogram }: ReturnType<typeof createInstruments>) {
+function createRecorderMetrics({ counter, gauge, histogram }: ReturnType<typeof createInstruments>) {
   return {
     recorderBatch: histogram('recorder_batch_rows', 'Rows per insert', SIZE_BUCKETS, ['table']),
     recorderLag: histogram(
@@ -37,6 +37,9 @@ function createRecorderMetrics({ counter, histogram }: ReturnType<typeof createI
       'Records the recorder skipped because they can not be decoded',
       ['topic'],
     ),
+    ledgerImbalance: gauge('ledger_imbalance_deliveries', 'Accepted, and nothing is told of them since', [
+      'window',
+    ]),
   };
 }
 

@@ -1,9 +1,10 @@
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
-import { createHistoryWriter } from '@milena/stores/clickhouse';
+import { countSilentDeliveries, createHistoryWriter } from '@milena/stores/clickhouse';
 import { createDeadLetterStore, createHeldStore } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { RECORDER_SETTINGS } from './config.ts';
+import { createLedgerWatch } from './ledger-watch.ts';
 import { createRecorderService } from './service.ts';
 
 /**
@@ -31,11 +32,17 @@ export function planRecorder(env: NodeJS.ProcessEnv): ProcessPlan {
         held: createHeldStore({ ...base, pg }),
         drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
       });
+      const ledger = createLedgerWatch({
+        ...base,
+        countSilent: (accepted) => countSilentDeliveries(clickhouse, accepted),
+      });
       await service.start();
+      ledger.start();
       return {
         // What can't be stored waits in the log.
         checks: engines.checks(['log']),
         stop: async () => {
+          ledger.stop();
           await service.stop();
           await engines.close();
         },

@@ -5,3 +5,4 @@ export { createDeliveryReader } from './delivery-reader.ts';
 export { createAttemptReader } from './attempt-reader.ts';
 export { createEventSource } from './event-source.ts';
 export { createStatsReader } from './stats-reader.ts';
+export { countSilentDeliveries } from './silent-deliveries.ts';
