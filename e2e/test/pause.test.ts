@@ -10,7 +10,7 @@ let milena: RunningAllInOne;
 let client: Client;
 
 async function start(): Promise<void> {
-  milena = await startAllInOne({ dataDir, env: { RETRY_DELAYS: '1s' } });
+  milena = await startAllInOne({ dataDir, env: { RETRY_DELAYS: '1s,5s' } });
   client = await createClient({ api: milena.api, ingest: milena.api });
 }
 
@@ -142,7 +142,8 @@ describe('a paused subscription', () => {
 
   it('holds a retry that comes due, and ends what it holds as cancelled when it is deleted', async () => {
     sink.answer.status = 500;
-    const id = await client.subscribe({ target_url: sink.url });
+    // Long enough that the pause comes before the retry, though the history lags.
+    const id = await client.subscribe({ target_url: sink.url, retry_delays: ['5s'] });
     const [retrying] = await send(id, 1);
     await eventually(
       () => client.get(`/api/v1/deliveries/${retrying!}`),
