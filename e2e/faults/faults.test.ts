@@ -6,7 +6,7 @@ import { startWorld, type World } from '../src/faults/world.ts';
 /** Seconds that an engine is away; longer for a thorough run by hand. */
 const OUTAGE_S = Number(process.env['FAULT_OUTAGE_S'] ?? 4);
 const SEED = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 1e9));
-const LIMIT_MS = 300_000 + OUTAGE_S * 2000;
+const LIMIT_MS = 360_000 + OUTAGE_S * 4000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -11,7 +11,8 @@ const SERVICES: readonly ServiceName[] = ['ingest', 'subscriptions', 'delivery',
 const RATE_PER_S = 200;
 const BEFORE_MS = 2000;
 const AFTER_MS = 3000;
-const SETTLE_MS = 90_000;
+const MAX_AGE_S = 40 + 2 * Number(process.env['FAULT_OUTAGE_S'] ?? 4);
+const SETTLE_MS = (MAX_AGE_S + 90) * 1000;
 
 /** Two processes of every service over the real engines, and endpoints that partly fail. */
 export interface World {
@@ -36,7 +37,13 @@ export async function startWorld(): Promise<World> {
   const target = await startTarget();
   const system = await startDistributed({
     replicas: REPLICAS,
-    env: { RETRY_DELAYS: '500ms,1s,2s', DELIVERY_TIMEOUT_MS: '3000', DRAIN_TIMEOUT_MS: '10000' },
+    env: {
+      RETRY_DELAYS: '500ms,1s,2s',
+      DELIVERY_TIMEOUT_MS: '3000',
+      DRAIN_TIMEOUT_MS: '10000',
+      // After a crash a backlog comes at once, which opens the breakers of dead endpoints: what they put off must end too.
+      DELIVERY_MAX_AGE: `${MAX_AGE_S}s`,
+    },
   });
   const client = await createClient(system);
   const auditor = createAuditor(system.env);
