@@ -36,6 +36,7 @@ describe('starting the all-in-one', () => {
       const said = await refusal({}, first.dataDir);
       expect(said).toContain('is in use by process');
       expect(said).toContain(String(first.pid));
+      expect(said).not.toMatch(/^\s+at /m);
       expect((await fetch(`${first.api}/ready`)).status).toBe(200);
     } finally {
       await first.stop();

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { OperatorError } from '@milena/runtime';
 
 /** Another process uses the data directory. The message says which, and what to do. */
-export class DataDirInUseError extends Error {
+export class DataDirInUseError extends OperatorError {
   override name = 'DataDirInUseError';
 }
 
