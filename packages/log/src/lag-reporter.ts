@@ -1,42 +1,29 @@
-import type { CancelTimer, Clock, Metrics } from '@milena/runtime';
+import { createRepeating, type Clock, type Metrics, type Repeating } from '@milena/runtime';
 import type { MessageLog } from './message-log.ts';
 
 /** About as often as it is scraped; asking Kafka costs a request or two per topic. */
 const INTERVAL_MS = 15_000;
 
 /** Shows in the metrics how far a group is behind. Every member shows the same, that of the whole group. */
-export interface LagReporter {
-  start(): void;
-  stop(): void;
-}
-
 export function createLagReporter(deps: {
   log: Pick<MessageLog, 'lag'>;
   group: string;
   topics: readonly string[];
   metrics: Pick<Metrics, 'consumerLag'>;
   clock: Clock;
-}): LagReporter {
+}): Repeating {
   const { log, group, topics, metrics, clock } = deps;
-  let cancel: CancelTimer | null = null;
-  let stopped = false;
-
-  const look = async (): Promise<void> => {
-    try {
-      for (const { topic, records } of await log.lag(group, topics))
-        metrics.consumerLag.set({ group, topic }, records);
-    } catch {
-      // The log is away, which others report. A figure of long ago would be worse than none.
-      metrics.consumerLag.reset();
-    }
-    if (!stopped) cancel = clock.after(INTERVAL_MS, () => void look());
-  };
-
-  return {
-    start: () => void look(),
-    stop: () => {
-      stopped = true;
-      cancel?.();
+  return createRepeating({
+    clock,
+    intervalMs: INTERVAL_MS,
+    work: async () => {
+      try {
+        for (const { topic, records } of await log.lag(group, topics))
+          metrics.consumerLag.set({ group, topic }, records);
+      } catch {
+        // The log is away, which others report. A figure of long ago would be worse than none.
+        metrics.consumerLag.reset();
+      }
     },
-  };
+  });
 }

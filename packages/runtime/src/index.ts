@@ -8,4 +8,5 @@ export * from './logger.ts';
 export * from './metrics.ts';
 export * from './rate-limiter.ts';
 export * from './ready.ts';
+export * from './repeating.ts';
 export * from './settings-table.ts';
