@@ -1,30 +1,6 @@
 // What the rendered objects must say beyond their schemas. Each check is a name and a function that throws.
-import { isDeepStrictEqual } from 'node:util';
-
-const SERVICES = ['ingest', 'subscriptions', 'delivery', 'recorder'];
-
-function equal(actual, expected, what) {
-  if (isDeepStrictEqual(actual, expected)) return;
-  throw new Error(`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
-}
-
-function holds(condition, what) {
-  if (!condition) throw new Error(what);
-}
-
-const ofKind = (objects, kind) => objects.filter((object) => object.kind === kind);
-function one(objects, kind, name) {
-  const found = ofKind(objects, kind).find((object) => object.metadata.name === name);
-  if (!found) throw new Error(`there is no ${kind} ${name}`);
-  return found;
-}
-const podsIn = (objects) =>
-  objects.flatMap((object) => {
-    if (object.kind === 'Pod') return [[object.metadata.name, object.spec]];
-    return object.spec?.template?.spec ? [[object.metadata.name, object.spec.template.spec]] : [];
-  });
-const deployment = (objects, part) => one(objects, 'Deployment', `milena-${part}`).spec;
-const policy = (objects, part) => one(objects, 'NetworkPolicy', `milena-${part}`).spec;
+import { embeddedWalls, walled } from './check-charts-network.mjs';
+import { deployment, equal, holds, ofKind, one, podsIn, policy, SERVICES } from './rendered-objects.mjs';
 
 function hardened(objects) {
   for (const [name, spec] of podsIn(objects)) {
@@ -77,45 +53,6 @@ function secretsApart(objects) {
   holds(!known('recorder').includes('API_KEY'), 'recorder knows the API key');
   holds(!known('recorder').includes('SECRETS_KEY'), 'recorder knows the key of the secrets');
   holds(!known('ingest').includes('CLICKHOUSE_PASSWORD'), 'ingest knows ClickHouse');
-}
-
-/** The address ranges that a policy lets out to, ports aside. */
-const rangesOut = (spec) => spec.egress.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? []));
-
-function walled(objects) {
-  const [ipv4, ipv6] = rangesOut(policy(objects, 'delivery'));
-  equal([ipv4.cidr, ipv6.cidr], ['0.0.0.0/0', '::/0'], 'delivery reaches the outside');
-  for (const cidr of ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'])
-    holds(ipv4.except.includes(cidr), `delivery reaches ${cidr}`);
-  for (const cidr of ['fc00::/7', 'fe80::/10']) holds(ipv6.except.includes(cidr), `delivery reaches ${cidr}`);
-  for (const part of SERVICES) {
-    const spec = policy(objects, part);
-    equal(spec.policyTypes, ['Ingress', 'Egress'], `${part}, policy types`);
-    if (part !== 'delivery') equal(rangesOut(spec), [], `${part} reaches addresses`);
-  }
-}
-
-const peersOf = (rules, key) =>
-  rules.flatMap((rule) => (rule[key] ?? []).map(({ podSelector }) => podSelector?.matchLabels));
-const components = (rules, key) =>
-  peersOf(rules, key).flatMap((labels) => labels?.['app.kubernetes.io/component'] ?? []);
-
-function embeddedWalls(objects) {
-  equal(
-    components(policy(objects, 'postgres').ingress, 'from').sort(),
-    ['delivery', 'ingest', 'migration', 'recorder', 'subscriptions'],
-    'who reaches Postgres',
-  );
-  equal(
-    components(policy(objects, 'clickhouse').ingress, 'from').sort(),
-    ['migration', 'recorder', 'subscriptions'],
-    'who reaches ClickHouse',
-  );
-  equal(
-    components(policy(objects, 'delivery').egress, 'to').sort(),
-    ['demo-receiver', 'kafka', 'postgres', 'redis'],
-    'what delivery reaches inside',
-  );
 }
 
 function scaled(objects, name) {
