@@ -217,3 +217,11 @@ export const SETTINGS = {
   CLICKHOUSE_MAX_CONNECTIONS: wholeNumber('Connections to ClickHouse at most, per process.', 10, 1, 500),
   LOG_LEVEL: oneOf<LogLevel>(`One of ${LOG_LEVELS.join(', ')}.`, 'info', LOG_LEVELS),
 } as const;
+
+/** Those of the settings that somebody reads. */
+export function pickSettings<Name extends keyof typeof SETTINGS>(
+  ...names: readonly Name[]
+): Pick<typeof SETTINGS, Name> {
+  const picked = Object.fromEntries(names.map((name) => [name, SETTINGS[name]]));
+  return picked as Pick<typeof SETTINGS, Name>;
+}

@@ -1,4 +1,4 @@
-import { SETTINGS } from '@milena/settings';
+import { pickSettings } from '@milena/settings';
 import { DIRECTORY_SETTINGS, KAFKA_SETTINGS, PROCESS_SETTINGS } from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
@@ -6,9 +6,11 @@ export const DELIVERY_SETTINGS = {
   ...PROCESS_SETTINGS,
   ...KAFKA_SETTINGS,
   ...DIRECTORY_SETTINGS,
-  DELIVERY_TIMEOUT_MS: SETTINGS.DELIVERY_TIMEOUT_MS,
-  DELIVERY_MAX_AGE: SETTINGS.DELIVERY_MAX_AGE,
-  WORKER_CONCURRENCY: SETTINGS.WORKER_CONCURRENCY,
-  DISABLE_AFTER: SETTINGS.DISABLE_AFTER,
-  ALLOWED_PRIVATE_TARGETS: SETTINGS.ALLOWED_PRIVATE_TARGETS,
+  ...pickSettings(
+    'DELIVERY_TIMEOUT_MS',
+    'DELIVERY_MAX_AGE',
+    'WORKER_CONCURRENCY',
+    'DISABLE_AFTER',
+    'ALLOWED_PRIVATE_TARGETS',
+  ),
 } as const;

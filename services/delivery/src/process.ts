@@ -1,11 +1,9 @@
-import { hostname } from 'node:os';
 import { createHttpPost, createSsrfGuard } from '@milena/egress';
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
-import { createSubscriptionHealthStore } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { DELIVERY_SETTINGS } from './config.ts';
-import { createDeliveryService } from './service.ts';
+import { wireDelivery } from './wire.ts';
 
 /**
  * An append that is given up may be in the log all the same, and one that is made anew is there twice then. Unlike a
@@ -20,7 +18,6 @@ const APPEND_TIMEOUT_MS = 24 * 3_600_000;
 export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
   const config = readConfig(env, DELIVERY_SETTINGS);
   const base = createProcessBase('delivery', version, config);
-  const { clock } = base;
   const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
   const engines = createEngines(base);
 
@@ -33,23 +30,7 @@ export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
       const pg = engines.postgres(config);
       const { directory } = engines.directory(config, pg);
       const post = createHttpPost({ ...base, guard, userAgent: `Milena/${version}` });
-      const service = createDeliveryService({
-        ...base,
-        log,
-        directory,
-        health: createSubscriptionHealthStore({ pg, clock }),
-        post: (request) => post.post(request),
-        random: Math.random,
-        worker: `${hostname()}/${process.pid}`,
-        config: {
-          retryDelays: config.RETRY_DELAYS,
-          timeoutMs: config.DELIVERY_TIMEOUT_MS,
-          maxAgeMs: config.DELIVERY_MAX_AGE,
-          concurrency: config.WORKER_CONCURRENCY,
-          drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
-          disableAfterMs: config.DISABLE_AFTER,
-        },
-      });
+      const service = wireDelivery({ ...base, pg, log, directory, post }, config);
       await service.start();
       return {
         checks: engines.checks(['log']),

@@ -1,10 +1,9 @@
 import { assertSafeToListen, createApiKeyAuthenticator, type Route } from '@milena/http';
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
-import { createIdempotencyStore } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { INGEST_SETTINGS } from './config.ts';
-import { createIngestService } from './service.ts';
+import { wireIngest } from './wire.ts';
 
 /**
  * Ingest as a process of its own.
@@ -26,13 +25,7 @@ export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
     start: async (told) => {
       const log = await engines.log(config, told);
       const { directory } = engines.directory(config, pg);
-      const service = createIngestService({
-        ...base,
-        log,
-        directory,
-        idempotency: createIdempotencyStore({ pg, clock: base.clock }),
-        config: { maxPayloadBytes: config.MAX_PAYLOAD_BYTES },
-      });
+      const service = wireIngest({ ...base, pg, log, directory }, config);
       await service.start();
       routes = service.routes;
       return {

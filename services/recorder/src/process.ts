@@ -1,11 +1,10 @@
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
-import { countSilentDeliveries, createHistoryWriter } from '@milena/stores/clickhouse';
-import { createDeadLetterStore, createHeldStore } from '@milena/stores/postgres';
+import { countSilentDeliveries } from '@milena/stores/clickhouse';
 import { version } from '../package.json';
 import { RECORDER_SETTINGS } from './config.ts';
 import { createLedgerWatch } from './ledger-watch.ts';
-import { createRecorderService } from './service.ts';
+import { wireRecorder } from './wire.ts';
 
 /**
  * A recorder as a process of its own.
@@ -23,15 +22,7 @@ export function planRecorder(env: NodeJS.ProcessEnv): ProcessPlan {
     start: async (told) => {
       const log = await engines.log(config, told);
       const clickhouse = engines.clickhouse(config);
-      const pg = engines.postgres(config);
-      const service = createRecorderService({
-        ...base,
-        log,
-        history: createHistoryWriter({ clickhouse }),
-        deadLetters: createDeadLetterStore({ pg }),
-        held: createHeldStore({ ...base, pg }),
-        drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
-      });
+      const service = wireRecorder({ ...base, log, clickhouse, pg: engines.postgres(config) }, config);
       const ledger = createLedgerWatch({
         ...base,
         countSilent: (accepted) => countSilentDeliveries(clickhouse, accepted),

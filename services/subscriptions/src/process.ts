@@ -9,31 +9,12 @@ import {
   type ProcessBase,
 } from '@milena/standalone';
 import type { ApiKeyDirectory } from '@milena/stores';
-import {
-  createAttemptReader,
-  createDeliveryReader,
-  createEventSource,
-  createHistoryWriter,
-  createStatsReader,
-} from '@milena/stores/clickhouse';
-import {
-  createApiKeyStore,
-  createCancellationStore,
-  createDeadLetterSource,
-  createDeadLetterStore,
-  createHeldStore,
-  createIdempotencyStore,
-  createSecretResealer,
-  createReleaseStore,
-  createReplayLeases,
-  createReplayStore,
-  createSubscriptionStore,
-  type Postgres,
-} from '@milena/stores/postgres';
+import type { Postgres } from '@milena/stores/postgres';
 import { version } from '../package.json';
 import { MIGRATION_SETTINGS, SUBSCRIPTIONS_SETTINGS } from './config.ts';
 import { migrateStores } from './migrate-stores.ts';
-import { createSubscriptionsService, type SubscriptionsService } from './service.ts';
+import type { SubscriptionsService } from './service.ts';
+import { wireSubscriptions } from './wire.ts';
 
 type Config = ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>;
 
@@ -94,40 +75,11 @@ async function createService(
   engines: Engines,
   told: AbortSignal,
 ): Promise<SubscriptionsService> {
-  const { clock, pg } = base;
   const log = await engines.log(config, told);
   const clickhouse = engines.clickhouse(config);
-  const { directory, secretBox } = engines.directory(config, pg);
-  return createSubscriptionsService({
-    ...base,
-    log,
-    directory,
-    guard: createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS }),
-    subscriptions: createSubscriptionStore({ pg, secretBox, clock }),
-    secrets: createSecretResealer({ pg, secretBox }),
-    apiKeys: createApiKeyStore({ pg, clock }),
-    cancellations: createCancellationStore({ pg, clock }),
-    deadLetters: createDeadLetterStore({ pg }),
-    held: createHeldStore({ pg, clock }),
-    releases: createReleaseStore({ pg, clock }),
-    replays: createReplayStore({ pg, clock }),
-    replayLeases: createReplayLeases({ pg, clock }),
-    replaySources: {
-      dead_letters: createDeadLetterSource({ pg }),
-      events: createEventSource({ clickhouse }),
-    },
-    recorded: createHistoryWriter({ clickhouse }),
-    idempotency: createIdempotencyStore({ pg, clock }),
-    deliveries: createDeliveryReader({ clickhouse }),
-    attempts: createAttemptReader({ clickhouse }),
-    stats: createStatsReader({ clickhouse }),
-    config: {
-      retryDelays: config.RETRY_DELAYS,
-      retentionHours: config.LOG_RETENTION_HOURS,
-      deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
-      hasFirstKey: config.API_KEY !== '',
-    },
-  });
+  const directory = engines.directory(config, base.pg);
+  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  return wireSubscriptions({ ...base, ...directory, log, clickhouse, guard }, config);
 }
 
 /**

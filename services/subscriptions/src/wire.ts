@@ -1,0 +1,63 @@
+import type { ConfigOf } from '@milena/runtime';
+import {
+  createAttemptReader,
+  createDeliveryReader,
+  createEventSource,
+  createHistoryWriter,
+  createStatsReader,
+  type ClickHouse,
+} from '@milena/stores/clickhouse';
+import {
+  createApiKeyStore,
+  createCancellationStore,
+  createDeadLetterSource,
+  createDeadLetterStore,
+  createHeldStore,
+  createIdempotencyStore,
+  createReleaseStore,
+  createReplayLeases,
+  createReplayStore,
+  createSecretResealer,
+  createSubscriptionStore,
+  type Postgres,
+  type SecretBox,
+} from '@milena/stores/postgres';
+import type { SUBSCRIPTIONS_SETTINGS } from './config.ts';
+import { createSubscriptionsService, type SubscriptionsDeps, type SubscriptionsService } from './service.ts';
+
+/** The service over open engines: the same in a process of its own and in the all-in-one. */
+export function wireSubscriptions(
+  parts: Pick<
+    SubscriptionsDeps,
+    'log' | 'directory' | 'keyDirectory' | 'guard' | 'clock' | 'logger' | 'metrics'
+  > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox },
+  config: Pick<
+    ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>,
+    'RETRY_DELAYS' | 'LOG_RETENTION_HOURS' | 'DEAD_LETTER_RETENTION_DAYS' | 'API_KEY'
+  >,
+): SubscriptionsService {
+  return createSubscriptionsService({
+    ...parts,
+    subscriptions: createSubscriptionStore(parts),
+    secrets: createSecretResealer(parts),
+    apiKeys: createApiKeyStore(parts),
+    cancellations: createCancellationStore(parts),
+    deadLetters: createDeadLetterStore(parts),
+    held: createHeldStore(parts),
+    releases: createReleaseStore(parts),
+    replays: createReplayStore(parts),
+    replayLeases: createReplayLeases(parts),
+    replaySources: { dead_letters: createDeadLetterSource(parts), events: createEventSource(parts) },
+    recorded: createHistoryWriter(parts),
+    idempotency: createIdempotencyStore(parts),
+    deliveries: createDeliveryReader(parts),
+    attempts: createAttemptReader(parts),
+    stats: createStatsReader(parts),
+    config: {
+      retryDelays: config.RETRY_DELAYS,
+      retentionHours: config.LOG_RETENTION_HOURS,
+      deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
+      hasFirstKey: config.API_KEY !== '',
+    },
+  });
+}
