@@ -3,7 +3,7 @@ export interface Sent {
   /** Answered with 202: event id by delivery id. */
   accepted: Map<string, string>;
   /** Answered with anything else. */
-  refused: { status: number; retry_after: string | null }[];
+  refused: { status: number; retry_after: string | null; detail: string }[];
   /** No answer came: nobody promised anything. */
   unanswered: number;
 }
@@ -54,7 +54,11 @@ async function send(url: string, n: number, sent: Sent): Promise<void> {
       const { delivery_id, event_id } = JSON.parse(text) as { delivery_id: string; event_id: string };
       sent.accepted.set(delivery_id, event_id);
     } else {
-      sent.refused.push({ status: response.status, retry_after: response.headers.get('retry-after') });
+      sent.refused.push({
+        status: response.status,
+        retry_after: response.headers.get('retry-after'),
+        detail: text,
+      });
     }
   } catch {
     sent.unanswered += 1;

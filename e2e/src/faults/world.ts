@@ -21,9 +21,14 @@ export interface World {
   target: Target;
   /**
    * Sends load from two seconds before the fault until three seconds after it is over, waits until everything has come
-   * to its end, prints the ledger and returns it.
+   * to its end, prints the ledger and returns it. With `known`, every replica of ingest has taken an event for every
+   * subscription before.
    */
-  under(name: string, fault: () => Promise<void>): Promise<{ ledger: Ledger; sent: Sent }>;
+  under(
+    name: string,
+    fault: () => Promise<void>,
+    options?: { known?: boolean },
+  ): Promise<{ ledger: Ledger; sent: Sent }>;
   /** Ends one replica with SIGKILL and starts another in its place. */
   killAndReplace(service: ServiceName): Promise<void>;
   /** Brings every service back to its number of replicas. */
@@ -53,12 +58,13 @@ export async function startWorld(): Promise<World> {
     system,
     client,
     target,
-    under: async (name, fault) => {
+    under: async (name, fault, { known = false } = {}) => {
+      const first = known ? await sendOneEach(system, subscriptions) : [];
       const load = startLoad(system, subscriptions);
       await pause(BEFORE_MS);
       await fault();
       await pause(AFTER_MS);
-      const sent = await load.end();
+      const sent = together([...first, await load.end()]);
       const ledger = await settled(auditor, sent, target);
       process.stdout.write(`\n${ledgerText(name, ledger)}`);
       return { ledger, sent };
@@ -97,6 +103,33 @@ async function subscribeAll(client: Client, target: Target): Promise<string[]> {
   ]);
 }
 
+const ingestAddresses = (system: Distributed): string[] =>
+  system.replicas('ingest').map(({ addresses }) => addresses['api'] ?? '');
+
+/** To every replica of ingest an event for every subscription. */
+function sendOneEach(system: Distributed, subscriptions: readonly string[]): Promise<Sent[]> {
+  const each = [...new Set(subscriptions)];
+  return Promise.all(
+    ingestAddresses(system).map((address) =>
+      sendLoad({
+        ingest: () => [address],
+        subscriptions: each,
+        ratePerS: RATE_PER_S,
+        seconds: each.length / RATE_PER_S,
+        first: 0,
+      }),
+    ),
+  );
+}
+
+function together(all: readonly Sent[]): Sent {
+  return {
+    accepted: new Map(all.flatMap(({ accepted }) => [...accepted])),
+    refused: all.flatMap(({ refused }) => refused),
+    unanswered: all.reduce((sum, { unanswered }) => sum + unanswered, 0),
+  };
+}
+
 function startLoad(system: Distributed, subscriptions: readonly string[]) {
   const ended = new AbortController();
   const turns: Promise<Sent>[] = [];
@@ -104,7 +137,7 @@ function startLoad(system: Distributed, subscriptions: readonly string[]) {
   const running = (async () => {
     while (!ended.signal.aborted) {
       const turn = sendLoad({
-        ingest: () => system.replicas('ingest').map(({ addresses }) => addresses['api'] ?? ''),
+        ingest: () => ingestAddresses(system),
         subscriptions,
         ratePerS: RATE_PER_S,
         seconds: 1,
@@ -121,12 +154,7 @@ function startLoad(system: Distributed, subscriptions: readonly string[]) {
     end: async (): Promise<Sent> => {
       ended.abort();
       await running;
-      const all = await Promise.all(turns);
-      return {
-        accepted: new Map(all.flatMap(({ accepted }) => [...accepted])),
-        refused: all.flatMap(({ refused }) => refused),
-        unanswered: all.reduce((sum, { unanswered }) => sum + unanswered, 0),
-      };
+      return together(await Promise.all(turns));
     },
   };
 }
