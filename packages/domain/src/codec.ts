@@ -130,22 +130,28 @@ export interface FilteredEvent {
   payload_base64: string;
 }
 
-const LOG_VERSION = 1;
+const LOG_VERSION = 2;
 
-export function encodeLogEntry(entry: LogEntry): EncodedRecord {
-  const key = entry.kind === 'attempt' ? entry.attempt.subscription_id : entry.disposition.subscription_id;
-  return { key, value: Buffer.from(JSON.stringify({ v: LOG_VERSION, ...entry })), headers: {} };
+/**
+ * One record for entries that come about together: to write and to read a record costs as much as several entries. It
+ * is keyed by the first one's subscription, which only spreads records over partitions; nobody relies on their order.
+ */
+export function encodeLogEntries(entries: readonly [LogEntry, ...LogEntry[]]): EncodedRecord {
+  const [first] = entries;
+  const key = first.kind === 'attempt' ? first.attempt.subscription_id : first.disposition.subscription_id;
+  return { key, value: Buffer.from(JSON.stringify({ v: LOG_VERSION, entries })), headers: {} };
 }
 
 /** @throws UndecodableRecordError */
-export function decodeLogEntry(record: Pick<EncodedRecord, 'value'>): LogEntry {
+export function decodeLogEntries(record: Pick<EncodedRecord, 'value'>): LogEntry[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(record.value.toString('utf8'));
   } catch {
     throw new UndecodableRecordError('the value is not JSON');
   }
-  const entry = parsed as (LogEntry & { v?: unknown }) | null;
-  if (entry?.v !== LOG_VERSION) throw new UndecodableRecordError(`version ${String(entry?.v)} is unknown`);
-  return entry;
+  const known = parsed as { v?: unknown; entries?: unknown } | null;
+  if (known?.v !== LOG_VERSION) throw new UndecodableRecordError(`version ${String(known?.v)} is unknown`);
+  if (!Array.isArray(known.entries)) throw new UndecodableRecordError('it has no list of entries');
+  return known.entries as LogEntry[];
 }

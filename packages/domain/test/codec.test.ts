@@ -3,11 +3,11 @@ import {
   decodeDeadLetter,
   decodeDelivery,
   decodeHeld,
-  decodeLogEntry,
+  decodeLogEntries,
   encodeDeadLetter,
   encodeDelivery,
   encodeHeld,
-  encodeLogEntry,
+  encodeLogEntries,
   newId,
   type Delivery,
   type LogEntry,
@@ -126,18 +126,21 @@ describe('a delivery-log record', () => {
     },
   };
 
-  it('comes back as it was, keyed by its subscription', () => {
-    const record = encodeLogEntry(entry);
+  it('comes back as it was, keyed by the subscription of its first entry', () => {
+    const other = { ...entry, disposition: { ...entry.disposition, subscription_id: 'another' } };
+    const record = encodeLogEntries([entry, other]);
     expect(record.key).toBe(first.subscription_id);
-    expect(decodeLogEntry(record)).toMatchObject(entry);
+    expect(decodeLogEntries(record)).toEqual([entry, other]);
   });
 
   it.each([
-    ['no JSON', '{"v":1'],
-    ['another version', '{"v":2,"kind":"attempt"}'],
-    ['no version', '{"kind":"attempt"}'],
+    ['no JSON', '{"v":2'],
+    ['another version', '{"v":1,"kind":"attempt"}'],
+    ['no version', '{"entries":[]}'],
+    ['no entries', '{"v":2}'],
+    ['one thing for a list', '{"v":2,"entries":{"kind":"attempt"}}'],
     ['nothing but null', 'null'],
   ])('is refused when it has %s', (_name, text) => {
-    expect(() => decodeLogEntry({ value: Buffer.from(text) })).toThrow(UndecodableRecordError);
+    expect(() => decodeLogEntries({ value: Buffer.from(text) })).toThrow(UndecodableRecordError);
   });
 });

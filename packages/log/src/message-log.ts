@@ -41,6 +41,8 @@ export interface ConsumeOptions {
   maxUnackedRecords?: number;
   /** The same bound by bytes of value. A single larger record still passes when nothing else is open. */
   maxUnackedBytes?: number;
+  /** How long records may gather before they are handed out, for a log to which few large reads cost less; default 0. */
+  gatherMs?: number;
 }
 
 export interface LogConsumer {

@@ -6,6 +6,7 @@ export * from './lifecycle.ts';
 export * from './listening.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './micro-batcher.ts';
 export * from './rate-limiter.ts';
 export * from './ready.ts';
 export * from './repeating.ts';

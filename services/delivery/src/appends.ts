@@ -1,9 +1,12 @@
-import type { LogRecord, MessageLog } from '@milena/log';
-import type { Clock } from '@milena/runtime';
+import type { MessageLog } from '@milena/log';
+import { createMicroBatcher, type Clock } from '@milena/runtime';
 import type { Outage } from './outage.ts';
+import { recordsOf, type Aftermath } from './records.ts';
 
 /** An append that takes longer means that the log is away, whether or not it says so. */
 const SLOW_APPEND_MS = 2000;
+/** What becomes of so many deliveries shares one append. */
+const DELIVERIES_PER_APPEND = 512;
 
 /** Appends that are made, however long the log is away. */
 export interface Appends {
@@ -11,13 +14,14 @@ export interface Appends {
    * Resolves to true once the records are durable. While the log is away the same records are appended again, ids
    * included. False: given up, because the worker stops.
    */
-  append(records: readonly LogRecord[]): Promise<boolean>;
+  append(aftermath: Aftermath): Promise<boolean>;
   /** Reports an append that takes too long; to be called every second or two. */
   check(): void;
   /** Gives up: what is not appended by now never will be. */
   abandon(): void;
 }
 
+/** What is asked for while an append is under way shares the next one. */
 export function createAppends(deps: {
   log: Pick<MessageLog, 'append'>;
   outage: Outage;
@@ -28,28 +32,48 @@ export function createAppends(deps: {
   const underWay = new Set<{ since: number }>();
   let abandoned = false;
 
-  async function once(records: readonly LogRecord[]): Promise<void> {
+  async function once(aftermaths: readonly Aftermath[]): Promise<void> {
     const entry = { since: clock.now() };
     underWay.add(entry);
-    try {
-      await log.append(records);
-    } finally {
-      underWay.delete(entry);
-    }
+    await log.append(recordsOf(aftermaths)).finally(() => underWay.delete(entry));
+    outage.over();
   }
 
-  return {
-    append: async (records) => {
-      while (!abandoned) {
+  async function alone(aftermath: Aftermath): Promise<boolean> {
+    while (!abandoned) {
+      try {
+        await once([aftermath]);
+        return true;
+      } catch (error) {
+        await outage.failed(error);
+      }
+    }
+    return false;
+  }
+
+  const batcher = createMicroBatcher<Aftermath, { done: Promise<boolean> }>({
+    run: async (aftermaths) => {
+      if (!abandoned) {
         try {
-          await once(records);
-          outage.over();
-          return true;
+          await once(aftermaths);
+          return aftermaths.map(() => ({ done: Promise.resolve(true) }));
         } catch (error) {
           await outage.failed(error);
         }
       }
-      return false;
+      // Each by itself: one that the log never takes must not keep the others from it.
+      return aftermaths.map((aftermath) => ({ done: alone(aftermath) }));
+    },
+    ...{ weigh: () => 1, maxBatchWeight: DELIVERIES_PER_APPEND },
+    // The log hands out no more than may be in hand.
+    maxBacklogWeight: Infinity,
+    eager: true,
+  });
+
+  return {
+    append: async (aftermath) => {
+      const { done } = await batcher.submit(aftermath);
+      return done;
     },
     check: () => {
       const [oldest] = underWay;

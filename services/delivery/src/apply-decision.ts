@@ -1,16 +1,17 @@
 import type { Decision, Delivery, LiveSubscription, PostResult, RetryRoute } from '@milena/domain';
-import type { ConsumedRecord, LogRecord } from '@milena/log';
+import type { ConsumedRecord } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import type { Appends } from './appends.ts';
 import type { HealthTracker } from './health-tracker.ts';
 import type { DeferReason, Turn } from './lane.ts';
 import {
-  attemptRecord,
+  afterAttempt,
+  afterDeferral,
+  afterEnding,
+  afterHold,
+  attemptAlone,
   attemptRow,
-  recordsAfterAttempt,
-  recordsOfDeferral,
-  recordsOfEnding,
-  recordsOfHold,
+  type Aftermath,
 } from './records.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -52,8 +53,8 @@ export interface Apply {
 export function createApply(deps: ApplyDeps): Apply {
   const { appends, clock, metrics } = deps;
 
-  async function settle({ record, tenure }: Held, records: readonly LogRecord[]): Promise<boolean> {
-    if (!(await appends.append(records))) return false;
+  async function settle({ record, tenure }: Held, aftermath: Aftermath): Promise<boolean> {
+    if (!(await appends.append(aftermath))) return false;
     if (!tenure.ended) record.ack();
     return true;
   }
@@ -62,18 +63,18 @@ export function createApply(deps: ApplyDeps): Apply {
     ended: async (held, what, why) => {
       // Whoever has the partition now decides this anew.
       if (held.tenure.ended) return;
-      if (!(await settle(held, recordsOfEnding(held.delivery, what, why, clock.now())))) return;
+      if (!(await settle(held, afterEnding(held.delivery, what, why, clock.now())))) return;
       metrics.dispositions.inc({ what });
       if (what === 'expired') metrics.deadLetters.inc({ reason: 'expired' });
     },
     hold: async (held) => {
       if (held.tenure.ended) return;
-      if (await settle(held, recordsOfHold(held.delivery, clock.now())))
+      if (await settle(held, afterHold(held.delivery, clock.now())))
         metrics.dispositions.inc({ what: 'held' });
     },
     putOff: async (held, route, reason) => {
       if (held.tenure.ended) return;
-      if (!(await settle(held, recordsOfDeferral(held.delivery, route, reason, clock.now())))) return;
+      if (!(await settle(held, afterDeferral(held.delivery, route, reason, clock.now())))) return;
       metrics.deferrals.inc({ reason });
       if (held.delivery.deferrals === 0) metrics.dispositions.inc({ what: 'deferred' });
     },
@@ -91,10 +92,10 @@ export function createApply(deps: ApplyDeps): Apply {
       const level = result.ok ? 'debug' : 'info';
       // Building the line costs more than the check, and most deliveries succeed.
       if (deps.logger.isLevelEnabled(level)) deps.logger[level](line(held, made, attempt.attempt_id));
-      const records = tenure.ended
-        ? [attemptRecord(attempt)]
-        : recordsAfterAttempt(delivery, attempt, decision, clock.now());
-      const settled = await settle(held, records);
+      const aftermath = tenure.ended
+        ? attemptAlone(attempt)
+        : afterAttempt(delivery, attempt, decision, clock.now());
+      const settled = await settle(held, aftermath);
       if (settled && decision.kind === 'give_up')
         metrics.deadLetters.inc({ reason: gone ? 'gone' : 'failure' });
     },

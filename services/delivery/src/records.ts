@@ -2,7 +2,7 @@ import {
   encodeDeadLetter,
   encodeDelivery,
   encodeHeld,
-  encodeLogEntry,
+  encodeLogEntries,
   newId,
   outcomeOf,
   type Attempt,
@@ -10,6 +10,7 @@ import {
   type Delivery,
   type DispositionKind,
   type LiveSubscription,
+  type LogEntry,
   type PostResult,
   type RetryRoute,
 } from '@milena/domain';
@@ -68,57 +69,78 @@ export function attemptRow(made: {
   };
 }
 
-/** The attempt, and what it led to: a retry, a dead letter, or nothing more. One append, so neither is without the other. */
-export function recordsAfterAttempt(
+/** What becomes of a delivery: what its history says, and where it goes. One append has both, so neither is without the other. */
+export interface Aftermath {
+  entry: LogEntry | null;
+  next: LogRecord | null;
+}
+
+/** Entries in one record of the delivery log: some 50 KB, and 1 MB at the very most. */
+const ENTRIES_PER_RECORD = 64;
+
+/** The records of several deliveries, whose entries share as few as may be. */
+export function recordsOf(aftermaths: readonly Aftermath[]): LogRecord[] {
+  const entries = aftermaths.flatMap(({ entry }) => (entry === null ? [] : [entry]));
+  const records: LogRecord[] = [];
+  for (let from = 0; from < entries.length; from += ENTRIES_PER_RECORD) {
+    const [first, ...others] = entries.slice(from, from + ENTRIES_PER_RECORD);
+    if (first) records.push({ topic: DELIVERY_LOG, ...encodeLogEntries([first, ...others]) });
+  }
+  for (const { next } of aftermaths) if (next !== null) records.push(next);
+  return records;
+}
+
+/** The attempt, and what it led to: a retry, a dead letter, or nothing more. */
+export function afterAttempt(
   delivery: Delivery,
   attempt: Attempt,
   decision: Decision,
   now: number,
-): LogRecord[] {
-  const log = attemptRecord(attempt);
-  if (decision.kind === 'delivered') return [log];
+): Aftermath {
+  const { entry } = attemptAlone(attempt);
+  if (decision.kind === 'delivered') return { entry, next: null };
   if (decision.kind === 'retry') {
     const fresh = { deferrals: 0, may_repeat: false };
     const next = { ...delivery, ...fresh, attempt: delivery.attempt + 1, due_at: decision.due_at };
-    return [log, { topic: retryTopic(decision.delay), ...encodeDelivery(next) }];
+    return { entry, next: { topic: retryTopic(decision.delay), ...encodeDelivery(next) } };
   }
   const reason = `${decision.reason}; last: ${attempt.error_detail}`;
-  return [log, deadLetter(delivery, { reason, at: now, attempts: delivery.attempt })];
+  return { entry, next: deadLetter(delivery, { reason, at: now, attempts: delivery.attempt }) };
 }
 
-export function attemptRecord(attempt: Attempt): LogRecord {
-  return { topic: DELIVERY_LOG, ...encodeLogEntry({ kind: 'attempt', attempt }) };
+export function attemptAlone(attempt: Attempt): Aftermath {
+  return { entry: { kind: 'attempt', attempt }, next: null };
 }
 
 /** An ending without an attempt. What expired can still be replayed by hand, so it is kept as a dead letter. */
-export function recordsOfEnding(
+export function afterEnding(
   delivery: Delivery,
   what: 'cancelled' | 'expired',
   why: string,
   now: number,
-): LogRecord[] {
-  const log = disposition(delivery, what, why, now, null);
-  if (what === 'cancelled') return [log];
-  return [log, deadLetter(delivery, { reason: why, at: now, attempts: delivery.attempt - 1 })];
+): Aftermath {
+  const entry = disposition(delivery, what, why, now, null);
+  if (what === 'cancelled') return { entry, next: null };
+  return { entry, next: deadLetter(delivery, { reason: why, at: now, attempts: delivery.attempt - 1 }) };
 }
 
 /** A delivery put off. Only the first time since its last attempt is logged: the rest says nothing new. */
-export function recordsOfDeferral(
+export function afterDeferral(
   delivery: Delivery,
   route: RetryRoute,
   reason: DeferReason,
   now: number,
-): LogRecord[] {
-  const next = { ...delivery, due_at: route.due_at, deferrals: delivery.deferrals + 1 };
-  const again = { topic: retryTopic(route.delay), ...encodeDelivery(next) };
-  if (delivery.deferrals > 0) return [again];
-  return [disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), again];
+): Aftermath {
+  const again = { ...delivery, due_at: route.due_at, deferrals: delivery.deferrals + 1 };
+  const next = { topic: retryTopic(route.delay), ...encodeDelivery(again) };
+  if (delivery.deferrals > 0) return { entry: null, next };
+  return { entry: disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), next };
 }
 
 /** A delivery of a paused subscription: kept until it is released, with its attempts left as they are. */
-export function recordsOfHold(delivery: Delivery, now: number): LogRecord[] {
-  const log = disposition(delivery, 'held', 'the subscription is paused', now, null);
-  return [log, { topic: HELD, ...encodeHeld(delivery, now) }];
+export function afterHold(delivery: Delivery, now: number): Aftermath {
+  const entry = disposition(delivery, 'held', 'the subscription is paused', now, null);
+  return { entry, next: { topic: HELD, ...encodeHeld(delivery, now) } };
 }
 
 function disposition(
@@ -127,13 +149,10 @@ function disposition(
   why: string,
   at: number,
   nextAttemptAt: number | null,
-): LogRecord {
+): LogEntry {
   const { delivery_id, event_id, tenant_id, subscription_id, event_type } = delivery;
-  const entry = { delivery_id, event_id, tenant_id, subscription_id, event_type, at, what, why };
-  return {
-    topic: DELIVERY_LOG,
-    ...encodeLogEntry({ kind: 'disposition', disposition: { ...entry, next_attempt_at: nextAttemptAt } }),
-  };
+  const row = { delivery_id, event_id, tenant_id, subscription_id, event_type, at, what, why };
+  return { kind: 'disposition', disposition: { ...row, next_attempt_at: nextAttemptAt } };
 }
 
 function deadLetter(delivery: Delivery, facts: { reason: string; at: number; attempts: number }): LogRecord {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createDeliveryService } from '@milena/delivery';
-import { decodeDeadLetter, decodeLogEntry, encodeDelivery, newId, type Attempt } from '@milena/domain';
+import { decodeDeadLetter, decodeLogEntries, encodeDelivery, newId, type Attempt } from '@milena/domain';
 import type { PostRequest } from '@milena/egress';
 import {
   DEAD_LETTER,
@@ -48,8 +48,9 @@ describe('over the LMDB log', () => {
       group: GROUPS.recorderLog,
       topics: [DELIVERY_LOG],
       onRecord: (record) => {
-        const entry = decodeLogEntry(record);
-        if (entry.kind === 'attempt') attempts.push(entry.attempt);
+        for (const entry of decodeLogEntries(record)) {
+          if (entry.kind === 'attempt') attempts.push(entry.attempt);
+        }
         record.ack();
       },
     });

@@ -158,6 +158,17 @@ describe('while the log takes nothing', () => {
     expect(world.service.health().status).toBe('up');
   });
 
+  it('one result that it never takes does not keep the others from it', async () => {
+    const subscription = world.subscribe();
+    const bad = world.subscribe();
+    world.log.away = (records) => notForEvents(records) && records.some((r) => r.value.includes(bad.id));
+    for (let n = 0; n < 20; n += 1) await world.send(n === 7 ? bad : subscription);
+    await world.pass(60_000);
+    expect(world.posts).toHaveLength(20);
+    expect(world.attempts().map((one) => one.subscription_id)).toEqual(Array(19).fill(subscription.id));
+    expect(world.log.unacked()).toBe(1);
+  });
+
   it('no further attempt begins, because its result could not be kept', async () => {
     const subscription = world.subscribe();
     world.log.away = notForEvents;

@@ -2,7 +2,7 @@ import { createDeliveryService, type DeliveryConfig, type DeliveryService } from
 import {
   decodeDeadLetter,
   decodeDelivery,
-  decodeLogEntry,
+  decodeLogEntries,
   encodeDelivery,
   newId,
   type Attempt,
@@ -211,7 +211,8 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
     });
   }
 
-  const logEntries = () => log.records.filter((r) => r.topic === DELIVERY_LOG).map((r) => decodeLogEntry(r));
+  const logEntries = () =>
+    log.records.filter((r) => r.topic === DELIVERY_LOG).flatMap((r) => decodeLogEntries(r));
   const world: World = {
     ...{ clock, log, metrics, logLines },
     service: undefined as unknown as DeliveryService,

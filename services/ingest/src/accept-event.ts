@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   derivedId,
   encodeDelivery,
-  encodeLogEntry,
+  encodeLogEntries,
   newId,
   planDeliveries,
   timeOfId,
@@ -43,7 +43,7 @@ export type AcceptEvent = (incoming: IncomingEvent) => Promise<Answered<Acceptan
 
 function recordsOf(plan: DeliveryPlan): LogRecord[] {
   if (plan.filtered) {
-    const entry = encodeLogEntry({ kind: 'disposition', ...plan.filtered });
+    const entry = encodeLogEntries([{ kind: 'disposition', ...plan.filtered }]);
     return [{ topic: DELIVERY_LOG, ...entry }];
   }
   return plan.deliveries.map((delivery) => ({ topic: DELIVERIES, ...encodeDelivery(delivery) }));

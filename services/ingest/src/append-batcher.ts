@@ -1,6 +1,5 @@
 import type { LogRecord, MessageLog } from '@milena/log';
-import type { Metrics } from '@milena/runtime';
-import { createMicroBatcher } from './micro-batcher.ts';
+import { createMicroBatcher, type Metrics } from '@milena/runtime';
 
 /** Roughly what headers and framing of a record take; it bounds the number of small records as well. */
 const RECORD_OVERHEAD_BYTES = 512;

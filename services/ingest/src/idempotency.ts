@@ -1,7 +1,6 @@
 import { HttpProblem } from '@milena/http';
-import { sleep, type Clock, type Logger } from '@milena/runtime';
+import { createMicroBatcher, sleep, type Clock, type Logger } from '@milena/runtime';
 import type { ClaimResult, IdempotencyClaim, IdempotencyStore } from '@milena/stores';
-import { createMicroBatcher } from './micro-batcher.ts';
 
 /** How long a request waits for another process that holds its key. */
 const WAIT_MS = 5000;

@@ -2,7 +2,7 @@ import { HttpProblem, unavailable } from '@milena/http';
 import { LogUnavailableError } from '@milena/log';
 import type { Metrics } from '@milena/runtime';
 import { StoreUnavailableError } from '@milena/stores';
-import { BacklogFullError } from './micro-batcher.ts';
+import { BacklogFullError } from '@milena/runtime';
 
 /** What a caller is told about a part that can't serve right now; anything else passes unchanged. */
 export function asRefusal(error: unknown): unknown {

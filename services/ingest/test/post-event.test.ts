@@ -1,4 +1,4 @@
-import { NO_ID, decodeDelivery, decodeLogEntry } from '@milena/domain';
+import { NO_ID, decodeDelivery, decodeLogEntries } from '@milena/domain';
 import { DELIVERY_LOG } from '@milena/log';
 import { live } from './fakes.ts';
 import { READ_KEY, startIngest, type Ingest } from './harness.ts';
@@ -39,7 +39,7 @@ describe('POST /api/v1/events', () => {
     const answer = await ingest.publish(`${PATH}?tenant_id=nobody&event_type=order.created`, ODD);
     expect(answer).toMatchObject({ status: 202, body: { deliveries: [] } });
     expect(ingest.log.records().map((r) => r.topic)).toEqual([DELIVERY_LOG]);
-    expect(decodeLogEntry(ingest.log.records()[0]!)).toMatchObject({
+    expect(decodeLogEntries(ingest.log.records()[0]!)[0]).toMatchObject({
       disposition: {
         what: 'filtered',
         subscription_id: NO_ID,

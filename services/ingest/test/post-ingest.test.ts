@@ -1,4 +1,4 @@
-import { decodeDelivery, decodeLogEntry, signHub, signStandard, timeOfId } from '@milena/domain';
+import { decodeDelivery, decodeLogEntries, signHub, signStandard, timeOfId } from '@milena/domain';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import { live } from './fakes.ts';
 import { KEY, READ_KEY, startIngest, until, type Ingest, type Options } from './harness.ts';
@@ -67,12 +67,12 @@ describe('POST /ingest/{subscription_id}', () => {
     expect(answer).toMatchObject({ status: 202, body: { delivery_id: null, status: 'filtered' } });
     const [record] = ingest.log.records();
     expect(record?.topic).toBe(DELIVERY_LOG);
-    const entry = decodeLogEntry(record!);
+    const entry = decodeLogEntries(record!)[0];
     expect(entry).toMatchObject({
       kind: 'disposition',
       disposition: { what: 'filtered', event_id: answer.body.event_id, subscription_id: sub.subscription.id },
     });
-    const kept = entry.kind === 'disposition' ? entry.event?.payload_base64 : undefined;
+    const kept = entry?.kind === 'disposition' ? entry.event?.payload_base64 : undefined;
     expect(Buffer.from(kept ?? '', 'base64')).toEqual(ODD);
     expect(await ingest.count('eventsAccepted', 'filtered')).toBe(1);
   });

@@ -1,5 +1,5 @@
 import {
-  decodeLogEntry,
+  decodeLogEntries,
   type Attempt,
   type Disposition,
   type EventRow,
@@ -21,12 +21,16 @@ export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): St
   return {
     group: GROUPS.recorderLog,
     topic: DELIVERY_LOG,
-    decode: (record) => {
-      const entry = decodeLogEntry(record);
-      if (entry.kind === 'attempt') requireStorableAttempt(entry.attempt);
-      else requireStorableDisposition(entry.disposition);
-      return entry;
-    },
+    decode: (record, leaveOut) =>
+      decodeLogEntries(record).filter((entry) => {
+        try {
+          requireStorable(entry);
+          return true;
+        } catch (error) {
+          leaveOut(error);
+          return false;
+        }
+      }),
     writer: (entries) => {
       const { events, dispositions, attempts } = sortOut(entries);
       const writeEvents = writerOfEvents(deps, events);
@@ -44,6 +48,12 @@ export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): St
       };
     },
   };
+}
+
+/** @throws UndecodableRecordError */
+function requireStorable(entry: LogEntry): void {
+  if (entry.kind === 'attempt') requireStorableAttempt(entry.attempt);
+  else requireStorableDisposition(entry.disposition);
 }
 
 function sortOut(entries: readonly Entry<LogEntry>[]) {

@@ -14,13 +14,8 @@ export function recordDeadLetters(
     topic: DEAD_LETTER,
     decode: (record) => {
       const { delivery, facts } = decodeDeadLetter(record);
-      return {
-        ...eventRowOf(delivery),
-        status: 'open',
-        reason: facts.reason,
-        attempts: facts.attempts,
-        dead_lettered_at: facts.at,
-      };
+      const { reason, attempts, at } = facts;
+      return [{ ...eventRowOf(delivery), status: 'open', reason, attempts, dead_lettered_at: at }];
     },
     writer: (entries) => () =>
       writeRows(deps, {

@@ -11,7 +11,7 @@ export function recordEvents(deps: TableDeps & { history: HistoryWriter }): Stre
     group: GROUPS.recorderEvents,
     topic: DELIVERIES,
     wants: (record) => record.headers[RESUMED_AT_HEADER] === undefined,
-    decode: (record) => eventRowOf(decodeDelivery(record)),
+    decode: (record) => [eventRowOf(decodeDelivery(record))],
     writer: (entries) => writerOfEvents(deps, entries),
   };
 }

@@ -13,7 +13,7 @@ export function recordHeld(deps: TableDeps & { held: Pick<HeldStore, 'insert'> }
     decode: (record) => {
       const held = decodeHeld(record);
       eventRowOf(held.delivery);
-      return held;
+      return [held];
     },
     writer: (entries) => () =>
       writeRows(deps, {

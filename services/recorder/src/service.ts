@@ -20,8 +20,8 @@ export interface RecorderDeps {
   >;
   /** How long a row waits for others to share its insert; default 500 ms. */
   lingerMs?: number;
-  /** Rows of one insert; default 5,000. */
-  maxRows?: number;
+  /** Records whose rows share an insert; default 5,000. */
+  maxRecords?: number;
   /** Bytes of the records of one insert; default 8 MiB. */
   maxBytes?: number;
   /** How long a stop waits for the stores; default 10 s. */
@@ -46,7 +46,7 @@ export function createRecorderService(deps: RecorderDeps): RecorderService {
   const options = {
     ...deps,
     lingerMs: deps.lingerMs ?? 500,
-    maxRows: deps.maxRows ?? 5000,
+    maxRecords: deps.maxRecords ?? 5000,
     maxBytes: deps.maxBytes ?? 8 * 1024 * 1024,
   };
   const streams = [

@@ -15,8 +15,8 @@ export interface StreamSpec<Row> {
   topic: string;
   /** False for records that are stored already and are passed over; all are wanted when absent. */
   wants?: (record: ConsumedRecord) => boolean;
-  /** Throws for a record that can't be stored, whatever is tried. */
-  decode: (record: ConsumedRecord) => Row;
+  /** Throws for a record that can't be stored, whatever is tried; tells of a part of it that can't, and leaves that out. */
+  decode: (record: ConsumedRecord, leaveOut: (error: unknown) => void) => readonly Row[];
   /**
    * Called once for each batch. What it returns resolves when all rows are stored, and is called again when it rejects:
    * then it makes the very same inserts, by which the store recognises those it has.
@@ -30,7 +30,7 @@ interface StreamDeps {
   logger: Logger;
   metrics: Pick<Metrics, 'recorderUndecodable' | 'consumerLag'>;
   lingerMs: number;
-  maxRows: number;
+  maxRecords: number;
   maxBytes: number;
 }
 
@@ -44,7 +44,7 @@ interface Stream {
 
 interface Pending<Row> {
   record: ConsumedRecord;
-  row: Row;
+  rows: readonly Row[];
 }
 
 /** Since when every try to store something has failed, ms since the epoch. */
@@ -52,6 +52,8 @@ interface Outage {
   since: number | null;
 }
 
+/** Well below the linger of a batch: it is the store that wants few large writes, and the log few large reads. */
+const GATHER_MS = 250;
 /** Batches that may be in hand: one being written, one gathering, and some slack between them. */
 const BATCHES_IN_HAND = 3;
 
@@ -72,14 +74,16 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
             record.ack();
             return;
           }
-          const row = decodeOrSkip(deps, spec, record);
-          if (row !== null) batcher.add({ record, row: row.value }, record.value.length);
+          const rows = decodeOrSkip(deps, spec, record);
+          if (rows.length === 0) record.ack();
+          else batcher.add({ record, rows }, record.value.length);
         },
         onRevoked: (partitions) => {
           batcher.drop(({ record }) => partitions.includes(record.partition));
         },
-        maxUnackedRecords: deps.maxRows * BATCHES_IN_HAND,
+        maxUnackedRecords: deps.maxRecords * BATCHES_IN_HAND,
         maxUnackedBytes: deps.maxBytes * BATCHES_IN_HAND,
+        gatherMs: GATHER_MS,
       });
       lag.start();
     },
@@ -104,11 +108,13 @@ function createRecordBatcher<Row>(
   return createBatcher<Pending<Row>>({
     clock,
     lingerMs: bounds.lingerMs,
-    maxItems: bounds.maxRows,
+    maxItems: bounds.maxRecords,
     maxBytes: bounds.maxBytes,
     writer: (items) => {
       const write = spec.writer(
-        items.map(({ row, record }) => ({ row, maybeStored: record.maybeRedelivered })),
+        items.flatMap(({ rows, record }) =>
+          rows.map((row) => ({ row, maybeStored: record.maybeRedelivered })),
+        ),
       );
       return async () => {
         await write();
@@ -130,15 +136,13 @@ function createRecordBatcher<Row>(
   });
 }
 
-/** Trying a malformed record again changes nothing, and holding it back would hold back all that follow: it is passed over. */
+/** Trying what is malformed again changes nothing, and holding it back would hold back all that follow: it is passed over. */
 function decodeOrSkip<Row>(
   { logger, metrics }: StreamDeps,
   { topic, decode }: StreamSpec<Row>,
   record: ConsumedRecord,
-): { value: Row } | null {
-  try {
-    return { value: decode(record) };
-  } catch (error) {
+): readonly Row[] {
+  const leaveOut = (error: unknown): void => {
     metrics.recorderUndecodable.inc({ topic });
     logger.error({
       event: 'recorder.record_skipped',
@@ -148,7 +152,11 @@ function decodeOrSkip<Row>(
       key: record.key,
       err: error,
     });
-    record.ack();
-    return null;
+  };
+  try {
+    return decode(record, leaveOut);
+  } catch (error) {
+    leaveOut(error);
+    return [];
   }
 }

@@ -1,4 +1,4 @@
-import { encodeHeld } from '@milena/domain';
+import { encodeHeld, encodeLogEntries, type LogEntry } from '@milena/domain';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD } from '@milena/log';
 import { createTestClock } from '@milena/runtime';
 import {
@@ -16,7 +16,7 @@ import {
   T0,
 } from './support.ts';
 
-async function startRecorder(over: { maxRows?: number; maxBytes?: number; drainTimeoutMs?: number } = {}) {
+async function startRecorder(over: { maxRecords?: number; maxBytes?: number; drainTimeoutMs?: number } = {}) {
   const clock = createTestClock(T0 + 1000);
   const fed = createHandFedLog();
   const stores = createMemoryStores();
@@ -48,7 +48,7 @@ describe('batches', () => {
   });
 
   test('a full batch goes at once, and the rest after its own linger', async () => {
-    const { feed, advance, batches } = await startRecorder({ maxRows: 10 });
+    const { feed, advance, batches } = await startRecorder({ maxRecords: 10 });
     for (const one of many(25)) feed('r', deliveryRecord(one));
     await settle();
     expect(batches).toEqual([10, 10]);
@@ -67,7 +67,7 @@ describe('batches', () => {
   });
 
   test('bounds what the log hands out before it is stored', async () => {
-    const { consumer } = await startRecorder({ maxRows: 10, maxBytes: 1000 });
+    const { consumer } = await startRecorder({ maxRecords: 10, maxBytes: 1000 });
     for (const topic of [DELIVERIES, DELIVERY_LOG, DEAD_LETTER]) {
       expect(consumer(topic)).toMatchObject({ maxUnackedRecords: 30, maxUnackedBytes: 3000 });
     }
@@ -128,7 +128,7 @@ describe('what becomes of a record', () => {
     ['no JSON', () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{'), headers: {} })],
     [
       'JSON that is no entry',
-      () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{"v":1}'), headers: {} }),
+      () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{"v":2}'), headers: {} }),
     ],
     ['null', () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('null'), headers: {} })],
     [
@@ -148,6 +148,23 @@ describe('what becomes of a record', () => {
     expect(rows.events).toEqual([good.delivery_id]);
     expect(await metrics.registry.metrics()).toContain(
       `milena_recorder_undecodable_records_total{topic="${record.topic}"} 1`,
+    );
+  });
+
+  test('an entry that can not be stored is left out, and those beside it are stored', async () => {
+    const { feed, advance, acked, metrics, rows } = await startRecorder();
+    const good = [attempt(delivery()), attempt(delivery())];
+    const bad = { ...attempt(delivery()), started_at: NaN };
+    const [first, second] = good.map((one): LogEntry => ({ kind: 'attempt', attempt: one }));
+    feed('mixed', {
+      topic: DELIVERY_LOG,
+      ...encodeLogEntries([first!, { kind: 'attempt', attempt: bad }, second!]),
+    });
+    await advance(500);
+    expect(acked).toEqual(['mixed']);
+    expect(rows.attempts).toEqual(good.map(({ attempt_id }) => attempt_id));
+    expect(await metrics.registry.metrics()).toContain(
+      `milena_recorder_undecodable_records_total{topic="${DELIVERY_LOG}"} 1`,
     );
   });
 });

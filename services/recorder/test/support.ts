@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   encodeDeadLetter,
   encodeDelivery,
-  encodeLogEntry,
+  encodeLogEntries,
   newId,
   type Attempt,
   type Delivery,
@@ -201,7 +201,10 @@ export function disposition(of: Delivery, what: Disposition['what']): Dispositio
 }
 
 export const deliveryRecord = (of: Delivery): LogRecord => ({ topic: DELIVERIES, ...encodeDelivery(of) });
-export const logRecord = (entry: LogEntry): LogRecord => ({ topic: DELIVERY_LOG, ...encodeLogEntry(entry) });
+export const logRecord = (entry: LogEntry): LogRecord => ({
+  topic: DELIVERY_LOG,
+  ...encodeLogEntries([entry]),
+});
 export const attemptRecord = (row: Attempt): LogRecord => logRecord({ kind: 'attempt', attempt: row });
 export const deadLetterRecord = (of: Delivery): LogRecord => ({
   topic: DEAD_LETTER,

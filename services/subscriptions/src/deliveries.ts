@@ -1,6 +1,6 @@
 import {
   encodeDelivery,
-  encodeLogEntry,
+  encodeLogEntries,
   newId,
   type Delivery,
   type EventRow,
@@ -175,7 +175,9 @@ export async function cancelDelivery(deps: CallDeps, id: string, call: Call): Pr
     why,
     next_attempt_at: null,
   };
-  await deps.log.append([{ topic: DELIVERY_LOG, ...encodeLogEntry({ kind: 'disposition', disposition }) }]);
+  await deps.log.append([
+    { topic: DELIVERY_LOG, ...encodeLogEntries([{ kind: 'disposition', disposition }]) },
+  ]);
   deps.metrics.dispositions.inc({ what: 'cancelled' });
   call.log.info({ event: 'delivery.cancelled', delivery_id, event_id, subscription_id });
   return { ...view, status: 'cancelled', next_attempt_at: null, reason: why };

@@ -1,4 +1,4 @@
-import { decodeDelivery, decodeLogEntry, newId } from '@milena/domain';
+import { decodeDelivery, decodeLogEntries, newId } from '@milena/domain';
 import type { DeadLetter } from '@milena/stores';
 import { startApi, type Api } from './support/api.ts';
 import { attemptView, deliveryView, eventRow } from './support/fakes.ts';
@@ -186,7 +186,7 @@ describe('cancelling', () => {
       expect(api.invalidated.at(-1)).toBe(subscription_id);
       const [record] = api.log.records;
       expect(record).toMatchObject({ topic: 'delivery-log', key: subscription_id });
-      expect(decodeLogEntry(record!)).toMatchObject({
+      expect(decodeLogEntries(record!)[0]).toMatchObject({
         kind: 'disposition',
         disposition: { delivery_id, what: 'cancelled', subscription_id },
       });

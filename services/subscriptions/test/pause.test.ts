@@ -1,4 +1,4 @@
-import { decodeDelivery, decodeLogEntry, newId, type Delivery } from '@milena/domain';
+import { decodeDelivery, decodeLogEntries, newId, type Delivery } from '@milena/domain';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import { createTestClock, type TestClock } from '@milena/runtime';
 import { deliveryView, ids } from './support/fakes.ts';
@@ -58,10 +58,10 @@ const given = () =>
 const told = () =>
   api.log.records
     .filter(({ topic }) => topic === DELIVERY_LOG)
-    .flatMap((record) => {
-      const entry = decodeLogEntry(record);
-      return entry.kind === 'disposition' ? [[entry.disposition.delivery_id, entry.disposition.what]] : [];
-    });
+    .flatMap((record) => decodeLogEntries(record))
+    .flatMap((entry) =>
+      entry.kind === 'disposition' ? [[entry.disposition.delivery_id, entry.disposition.what]] : [],
+    );
 
 test('a pause shows what is held, since when, alone and in lists', async () => {
   const { id } = await api.subscribe();

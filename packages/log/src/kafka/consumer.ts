@@ -114,6 +114,7 @@ function startSession(course: Course): void {
     group: names.inCluster(options.group),
     topics: options.topics.map((topic) => names.inCluster(topic)),
     owned: () => holding.numbers(),
+    gatherMs: options.gatherMs ?? 0,
     former: course.memberId,
     events: {
       joined: (places, memberId) => {

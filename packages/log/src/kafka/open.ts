@@ -8,6 +8,7 @@ import { createConsumer, type KafkaConsumer } from './consumer.ts';
 import { createNames, type Names } from './names.ts';
 import { fetchRanges } from './offsets.ts';
 import { DEFAULT_LIMITS, type KafkaLogOptions } from './options.ts';
+import { packHeaders } from './packed-headers.ts';
 import { createSender, type Sender } from './sender.ts';
 import { ensureTopics } from './topics.ts';
 
@@ -153,7 +154,7 @@ function toOutgoing(record: LogRecord, topic: string, partitions: number): Outgo
     message: {
       key,
       value: Buffer.from(value),
-      headers: { ...headers },
+      headers: packHeaders(headers),
       partition: partitionOf(key, partitions),
     },
     bytes: sizeOf(record),

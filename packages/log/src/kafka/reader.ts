@@ -2,6 +2,7 @@ import type { KafkaMessage } from 'kafkajs';
 import { dueAtOf } from '../due-window.ts';
 import type { PartitionReader, StoredRecord } from '../hand-out.ts';
 import { createOffsetTracker } from '../offset-tracker.ts';
+import { unpackHeaders } from './packed-headers.ts';
 
 /** A topic-partition by the names that the log's users know. */
 export interface TopicPartition {
@@ -96,13 +97,7 @@ export function createReader(options: {
 const NOTHING = Buffer.alloc(0);
 
 function decode({ offset, key, value, headers }: KafkaMessage): StoredRecord {
-  const decoded: Record<string, string> = {};
-  for (const name in headers) {
-    const header = headers[name];
-    // Written by somebody else: a name more than once. The last one counts.
-    const one = Array.isArray(header) ? header.at(-1) : header;
-    decoded[name] = one === undefined ? '' : one.toString();
-  }
+  const decoded = unpackHeaders(headers);
   const dueAt = dueAtOf(decoded);
   // A value is a piece of the whole fetch. What may be held for long is copied, or it would hold all of that.
   const kept = dueAt === null || value === null ? value : Buffer.from(value);

@@ -62,6 +62,8 @@ interface SessionDeps {
   topics: readonly string[];
   /** The partition numbers that we have. */
   owned: () => readonly number[];
+  /** Fetches wait so long for more than a little, ms; 0: they are answered as soon as there is anything. */
+  gatherMs: number;
   /** What we were called in a session that broke down; the group may think that we are there still. */
   former: string | null;
   events: SessionEvents;
@@ -204,7 +206,7 @@ interface Leavable {
 
 function createConsumerOf(
   { kafka }: KafkaClient,
-  { group, owned, limits }: SessionDeps,
+  { group, owned, limits, gatherMs }: SessionDeps,
   course: Course,
 ): Consumer {
   return kafka.consumer({
@@ -219,7 +221,9 @@ function createConsumerOf(
     heartbeatInterval: limits.heartbeatIntervalMs,
     maxBytesPerPartition: limits.fetchBytesPerPartition,
     maxBytes: FETCH_BYTES,
-    maxWaitTimeInMs: limits.fetchWaitMs,
+    maxWaitTimeInMs: Math.max(limits.fetchWaitMs, gatherMs),
+    // No more than one partition may bring, or a fetch would wait for what it won't get.
+    minBytes: gatherMs > 0 ? limits.fetchBytesPerPartition : 1,
     allowAutoTopicCreation: false,
     // A restart by kafkajs would go on under our feet; we start a new session.
     retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },

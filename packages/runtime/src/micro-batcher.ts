@@ -7,6 +7,8 @@ interface MicroBatcherOptions<Item, Result> {
   maxBatchWeight: number;
   /** What may wait and be under way together. A single heavier item passes when nothing else is there. */
   maxBacklogWeight: number;
+  /** An item that comes alone goes out at once, not at the end of the turn: its failure shows before others are begun. */
+  eager?: boolean;
 }
 
 interface MicroBatcher<Item, Result> {
@@ -81,7 +83,8 @@ export function createMicroBatcher<Item, Result>(
         waiting.push({ item, weight, resolve, reject });
         if (busy) return;
         busy = true;
-        setImmediate(() => void drain());
+        if (options.eager) void drain();
+        else setImmediate(() => void drain());
       });
     },
     idle: () =>

@@ -1,5 +1,9 @@
 import { BacklogFullError, createMicroBatcher } from '../src/micro-batcher.ts';
-import { until } from './harness.ts';
+
+/** Turns of the event loop, as many as it takes. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Runs that end when told to, each with the items of its batch. */
 function createRuns() {
@@ -17,7 +21,7 @@ function createRuns() {
   };
 }
 
-function create(over: Partial<{ maxBatchWeight: number; maxBacklogWeight: number }> = {}) {
+function create(over: Partial<{ maxBatchWeight: number; maxBacklogWeight: number; eager: boolean }> = {}) {
   const runs = createRuns();
   const batcher = createMicroBatcher<string, string>({
     run: runs.run,
@@ -115,5 +119,16 @@ describe('the micro-batcher', () => {
     await done;
     await waiting;
     expect(idle).toBe(true);
+  });
+
+  it('sends an item that comes alone at once when it is eager, and gathers behind it all the same', async () => {
+    const { batcher, batches, end } = create({ eager: true });
+    const all = Promise.all(['a', 'b', 'c'].map((item) => batcher.submit(item)));
+    expect(batches).toEqual([['a']]);
+    end();
+    await until(() => batches.length === 2);
+    expect(batches[1]).toEqual(['b', 'c']);
+    end();
+    expect(await all).toEqual(['A', 'B', 'C']);
   });
 });
