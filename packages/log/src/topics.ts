@@ -21,6 +21,8 @@ export const GROUPS = {
 
 export interface TopicSpec {
   name: string;
+  /** Its records are written well before they are due, and may be looked for less often. */
+  ahead?: boolean;
   /** How long records stay for a log that keeps them after they were consumed. */
   retentionMs: number;
   /** Every group that must have committed a record before a log may drop it early. */
@@ -37,6 +39,7 @@ export function topicTable(retryDelays: readonly string[]): TopicSpec[] {
       name: retryTopic(delay),
       retentionMs: 7 * DAY_MS,
       groups: [GROUPS.delivery],
+      ahead: true,
     })),
     { name: DEAD_LETTER, retentionMs: 30 * DAY_MS, groups: [GROUPS.recorderDeadLetters] },
     { name: HELD, retentionMs: 7 * DAY_MS, groups: [GROUPS.recorderHeld] },

@@ -25,6 +25,8 @@ interface ConsumerDeps {
   clock: Clock;
   logger?: Logger | undefined;
   options: ConsumeOptions;
+  /** Topics whose records are written well before they are due. */
+  ahead: ReadonlySet<string>;
   onStopped(consumer: KafkaConsumer): void;
 }
 
@@ -115,6 +117,7 @@ function startSession(course: Course): void {
     topics: options.topics.map((topic) => names.inCluster(topic)),
     owned: () => holding.numbers(),
     gatherMs: options.gatherMs ?? 0,
+    hasTime: (topic) => deps.ahead.has(names.known(topic)),
     former: course.memberId,
     events: {
       joined: (places, memberId) => {

@@ -81,6 +81,7 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
   const { clock, logger, partitions } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const known = new Set(options.topics.map(({ name }) => name));
+  const ahead = new Set(options.topics.filter((topic) => topic.ahead).map(({ name }) => name));
   const sender = createSender({ clients, limits, logger });
   let closing: Promise<void> | null = null;
 
@@ -104,7 +105,7 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
       refuseIfClosed();
       wanted.topics.forEach(check);
       const consumer = createConsumer({
-        ...{ clients, desk, names, limits, clock, logger },
+        ...{ clients, desk, names, limits, clock, logger, ahead },
         options: wanted,
         onStopped: (stopped) => {
           consumers.delete(stopped);

@@ -3,6 +3,7 @@ import type { Cluster, Consumer, EachBatchPayload, KafkaMessage, OffsetsByTopicP
 import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
 import type { KafkaLogLimits } from './options.ts';
+import { createResting, type Resting } from './resting.ts';
 
 /** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
 const REBALANCE_TIMEOUT_MS = 15_000;
@@ -64,6 +65,8 @@ interface SessionDeps {
   owned: () => readonly number[];
   /** Fetches wait so long for more than a little, ms; 0: they are answered as soon as there is anything. */
   gatherMs: number;
+  /** Records of this topic are written well before they are due. */
+  hasTime: (topic: string) => boolean;
   /** What we were called in a session that broke down; the group may think that we are there still. */
   former: string | null;
   events: SessionEvents;
@@ -105,7 +108,12 @@ export function createSession(deps: SessionDeps): Session {
   const silence = setInterval(() => {
     if (performance.now() - course.aliveAt > SILENCE_MS) end(new Error(`silent for ${SILENCE_MS} ms`));
   }, SILENCE_CHECK_MS).unref();
-  listen(consumer, course, events, end);
+  const resting = createResting({
+    hasTime: deps.hasTime,
+    leaders: (topic, partitions) => course.cluster?.findLeaderForPartitions(topic, [...partitions]) ?? {},
+    steer: steering(consumer),
+  });
+  listen(consumer, { course, events, end, resting });
 
   // Must return at once and must not throw: one handler that waits holds up every partition, one that throws a
   // TypeError ends the consumer for good.
@@ -127,7 +135,7 @@ export function createSession(deps: SessionDeps): Session {
       if (!course.over) await consumer.run({ autoCommit: false, eachBatch });
     },
     hasFetched: () => course.commitVia !== null,
-    ...steering(consumer),
+    ...places(consumer, resting),
     commit: (offsets) => course.commitVia?.(offsets) ?? null,
     leave: async () => {
       course.over = true;
@@ -156,29 +164,43 @@ async function confirmMembership(
   }
 }
 
-/** Before it has joined and while it breaks down a consumer throws at these; what they say is said again at each join. */
-function steering(consumer: Consumer): Pick<Session, 'seek' | 'pause' | 'resume'> {
-  const attempt = (steer: () => void): void => {
-    try {
-      steer();
-    } catch {
-      // As said.
-    }
-  };
+/** Before it has joined and while it breaks down a consumer throws when it is steered; all is said again at each join. */
+function attempt(steer: () => void): void {
+  try {
+    steer();
+  } catch {
+    // As said.
+  }
+}
+
+function places(consumer: Consumer, resting: Resting): Pick<Session, 'seek' | 'pause' | 'resume'> {
   return {
     seek: ({ topic, partition }, offset) => {
       attempt(() => {
         consumer.seek({ topic, partition, offset: String(offset) });
       });
     },
-    pause: ({ topic, partition }) => {
+    pause: (place) => {
+      resting.pause(place);
+    },
+    resume: (place) => {
+      resting.resume(place);
+    },
+  };
+}
+
+function steering(
+  consumer: Consumer,
+): Record<'pause' | 'resume', (topic: string, partitions: number[]) => void> {
+  return {
+    pause: (topic, partitions) => {
       attempt(() => {
-        consumer.pause([{ topic, partitions: [partition] }]);
+        consumer.pause([{ topic, partitions }]);
       });
     },
-    resume: ({ topic, partition }) => {
+    resume: (topic, partitions) => {
       attempt(() => {
-        consumer.resume([{ topic, partitions: [partition] }]);
+        consumer.resume([{ topic, partitions }]);
       });
     },
   };
@@ -232,15 +254,21 @@ function createConsumerOf(
 
 function listen(
   consumer: Consumer,
-  course: Course,
-  events: SessionEvents,
-  end: (reason: unknown) => void,
+  {
+    course,
+    events,
+    end,
+    resting,
+  }: { course: Course; events: SessionEvents; end: (reason: unknown) => void; resting: Resting },
 ): void {
   const alive = (): void => {
     course.aliveAt = performance.now();
   };
   const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN, REBALANCING, CRASH } = consumer.events;
-  consumer.on(FETCH_START, alive);
+  consumer.on(FETCH_START, ({ payload }) => {
+    alive();
+    resting.fetching(String(payload.nodeId));
+  });
   consumer.on(FETCH, () => {
     course.turnAt = performance.now();
   });
@@ -251,7 +279,9 @@ function listen(
   consumer.on(GROUP_JOIN, ({ payload }) => {
     alive();
     course.heardAt = course.aliveAt;
-    if (!course.over) events.joined(placesOf(payload.memberAssignment), payload.memberId);
+    const places = placesOf(payload.memberAssignment);
+    resting.assigned(places);
+    if (!course.over) events.joined(places, payload.memberId);
   });
   consumer.on(REBALANCING, () => {
     alive();
