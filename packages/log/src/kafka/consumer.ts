@@ -4,11 +4,11 @@ import { LogUnavailableError, type ConsumeOptions, type LogConsumer } from '../m
 import { reasonOf, within, type AdminDesk, type Clients } from './clients.ts';
 import { createCommitter, type Committer } from './committer.ts';
 import { createHolding, type Holding } from './holding.ts';
-import type { Names } from './names.ts';
+import type { Names, Place } from './names.ts';
 import { fetchRanges, type PartitionRange } from './offsets.ts';
 import type { KafkaLogLimits } from './options.ts';
 import { topicPartition, type Reader, type TopicPartition } from './reader.ts';
-import { createSession, type Place, type Session } from './session.ts';
+import { createSession, type Session } from './session.ts';
 
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;

@@ -5,6 +5,12 @@ export interface Names {
   known(name: string): string;
 }
 
+/** A topic-partition as it is named in the cluster. */
+export interface Place {
+  topic: string;
+  partition: number;
+}
+
 export function createNames(prefix = ''): Names {
   return {
     inCluster: (name) => prefix + name,

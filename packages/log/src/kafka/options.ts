@@ -20,6 +20,11 @@ export interface KafkaLogLimits {
   fetchBytesPerPartition: number;
   /** Bytes read ahead per consumer, beyond which only topic-partitions with nothing read ahead are fetched. */
   readAheadBytes: number;
+  /**
+   * Least time between the starts of two fetches while they bring something: what a record waits at most because others
+   * came just before it. A fetch costs as much as 50 records in it.
+   */
+  fetchSpacingMs: number;
   /** Longest wait of a fetch; also how long a fetch loop sleeps when all it has is paused. */
   fetchWaitMs: number;
   /** Pace of commits: after a crash this much of acks is repeated. */
@@ -38,6 +43,7 @@ export const DEFAULT_LIMITS: KafkaLogLimits = {
   heldBytesPerPartition: 2 * 1024 * 1024,
   fetchBytesPerPartition: 256 * 1024,
   readAheadBytes: 32 * 1024 * 1024,
+  fetchSpacingMs: 10,
   fetchWaitMs: 100,
   commitIntervalMs: 200,
   sessionTimeoutMs: 10_000,

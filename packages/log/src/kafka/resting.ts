@@ -1,4 +1,4 @@
-import type { Place } from './session.ts';
+import type { Place } from './names.ts';
 
 /**
  * Each topic-partition in a fetch costs the client some 10 µs, empty or not, and most that a worker has are of retry

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Consumer, EachBatchPayload, KafkaMessage, OffsetsByTopicPartition } from 'kafkajs';
 import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
+import type { Place } from './names.ts';
 import type { KafkaLogLimits } from './options.ts';
-import { createResting, type Resting } from './resting.ts';
+import { createSteering, type Steering } from './steering.ts';
 
 /** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
 const REBALANCE_TIMEOUT_MS = 15_000;
@@ -17,11 +18,8 @@ const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 };
 /** One fetch from one broker; what one partition may add to it is in the limits. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 
-/** A topic-partition as it is named in the cluster. */
-export interface Place {
-  topic: string;
-  partition: number;
-}
+/** So that what a fetch brought is handed out at once for all its partitions. */
+const PARTITIONS_AT_ONCE = 64;
 
 /** What happens in a session. None of it may throw. */
 interface SessionEvents {
@@ -79,6 +77,8 @@ interface Course {
   over: boolean;
   /** The fetch loop ran. */
   aliveAt: number;
+  /** The latest fetch began. */
+  fetchAt: number;
   /** The latest fetch was answered: what is asked afterwards tells of now. */
   turnAt: number;
   /** When we asked, the group knew us as a member. */
@@ -92,7 +92,8 @@ export function createSession(deps: SessionDeps): Session {
   const client = deps.clients.create(REQUEST_TIMEOUT_MS);
   const now = performance.now();
   const course: Course = {
-    ...{ over: false, aliveAt: now, turnAt: now, heardAt: now, commitVia: null, cluster: null },
+    ...{ over: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
+    ...{ commitVia: null, cluster: null },
   };
   const consumer = createConsumerOf(client, deps, course);
   const kill = (): void => {
@@ -108,15 +109,10 @@ export function createSession(deps: SessionDeps): Session {
   const silence = setInterval(() => {
     if (performance.now() - course.aliveAt > SILENCE_MS) end(new Error(`silent for ${SILENCE_MS} ms`));
   }, SILENCE_CHECK_MS).unref();
-  const resting = createResting({
-    hasTime: deps.hasTime,
-    leaders: (topic, partitions) => course.cluster?.findLeaderForPartitions(topic, [...partitions]) ?? {},
-    steer: steering(consumer),
-  });
-  listen(consumer, { course, events, end, resting });
+  const steering = createSteering(consumer, () => course.cluster, deps.hasTime);
+  listen(consumer, { course, events, end, steering });
 
-  // Must return at once and must not throw: one handler that waits holds up every partition, one that throws a
-  // TypeError ends the consumer for good.
+  // Must not throw, a TypeError ends the consumer for good; and must not wait but for the next fetch, which is held up.
   const eachBatch = async (payload: EachBatchPayload): Promise<void> => {
     const { batch } = payload;
     await confirmMembership(payload, course, deps.limits);
@@ -124,6 +120,8 @@ export function createSession(deps: SessionDeps): Session {
     // nothing once it is being stopped. This one takes the share-out it is called in, and tries once.
     course.commitVia = (offsets) => payload.commitOffsetsIfNecessary(offsets);
     if (!course.over && !payload.isStale()) events.fetched(batch, batch.messages);
+    const wait = course.fetchAt + deps.limits.fetchSpacingMs - performance.now();
+    if (wait > 0) await sleep(wait);
   };
 
   return {
@@ -132,10 +130,15 @@ export function createSession(deps: SessionDeps): Session {
       await consumer.subscribe({ topics: [...deps.topics], fromBeginning: true });
       await dismissFormer(course, deps);
       // Left in the meantime: who joined now would be a member that nobody dismisses.
-      if (!course.over) await consumer.run({ autoCommit: false, eachBatch });
+      if (!course.over)
+        await consumer.run({
+          autoCommit: false,
+          eachBatch,
+          partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+        });
     },
     hasFetched: () => course.commitVia !== null,
-    ...places(consumer, resting),
+    ...steering,
     commit: (offsets) => course.commitVia?.(offsets) ?? null,
     leave: async () => {
       course.over = true;
@@ -162,48 +165,6 @@ async function confirmMembership(
     await payload.heartbeat();
     if (course.heardAt < course.turnAt) await sleep(heartbeatIntervalMs / 2);
   }
-}
-
-/** Before it has joined and while it breaks down a consumer throws when it is steered; all is said again at each join. */
-function attempt(steer: () => void): void {
-  try {
-    steer();
-  } catch {
-    // As said.
-  }
-}
-
-function places(consumer: Consumer, resting: Resting): Pick<Session, 'seek' | 'pause' | 'resume'> {
-  return {
-    seek: ({ topic, partition }, offset) => {
-      attempt(() => {
-        consumer.seek({ topic, partition, offset: String(offset) });
-      });
-    },
-    pause: (place) => {
-      resting.pause(place);
-    },
-    resume: (place) => {
-      resting.resume(place);
-    },
-  };
-}
-
-function steering(
-  consumer: Consumer,
-): Record<'pause' | 'resume', (topic: string, partitions: number[]) => void> {
-  return {
-    pause: (topic, partitions) => {
-      attempt(() => {
-        consumer.pause([{ topic, partitions }]);
-      });
-    },
-    resume: (topic, partitions) => {
-      attempt(() => {
-        consumer.resume([{ topic, partitions }]);
-      });
-    },
-  };
 }
 
 /**
@@ -252,22 +213,22 @@ function createConsumerOf(
   });
 }
 
-function listen(
-  consumer: Consumer,
-  {
-    course,
-    events,
-    end,
-    resting,
-  }: { course: Course; events: SessionEvents; end: (reason: unknown) => void; resting: Resting },
-): void {
+interface Listeners {
+  course: Course;
+  events: SessionEvents;
+  end: (reason: unknown) => void;
+  steering: Steering;
+}
+
+function listen(consumer: Consumer, { course, events, end, steering }: Listeners): void {
   const alive = (): void => {
     course.aliveAt = performance.now();
   };
   const { FETCH_START, FETCH, HEARTBEAT, GROUP_JOIN, REBALANCING, CRASH } = consumer.events;
   consumer.on(FETCH_START, ({ payload }) => {
     alive();
-    resting.fetching(String(payload.nodeId));
+    course.fetchAt = course.aliveAt;
+    steering.fetching(String(payload.nodeId));
   });
   consumer.on(FETCH, () => {
     course.turnAt = performance.now();
@@ -280,7 +241,7 @@ function listen(
     alive();
     course.heardAt = course.aliveAt;
     const places = placesOf(payload.memberAssignment);
-    resting.assigned(places);
+    steering.assigned(places);
     if (!course.over) events.joined(places, payload.memberId);
   });
   consumer.on(REBALANCING, () => {
