@@ -40,6 +40,11 @@ const VARIANTS = {
     ...set('externalKafka.sasl.password=p', 'service.type=NodePort', 'service.ingestNodePort=30081'),
     ...set('externalKafka.ssl=true', 'auth.secretsKeyPrevious=old', 'settings.DATABASE_POOL_MAX=20'),
     ...set('settings.CLICKHOUSE_MAX_CONNECTIONS=20', 'settings.CLICKHOUSE_DATABASE=hooks'),
+    ...set(
+      'settings.OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318',
+      'networkPolicy.collector.ports={4319}',
+    ),
+    ...set('settings.OTEL_TRACES_SAMPLER_ARG=0.25'),
     ...set('settings.LOG_RETENTION_HOURS=24', 'settings.LOG_LEVEL=debug'),
     ...set('settings.ALLOWED_PRIVATE_TARGETS=10.1.0.0/16\\,10.2.3.4/32', 'networkPolicy.targetPorts={443}'),
     ...set(
@@ -149,6 +154,12 @@ function brokenCharts() {
     check(`refused: ${what}`, () => refuses(tools.helm, template(...preset('k3s'), ...args), reason));
   values('a key that does not exist', set('ingest.replcas=3'), /additional properties 'replcas' not allowed/);
   values('a setting that does not exist', set('settings.RETRY_DELAY=10s'), /'RETRY_DELAY' not allowed/);
+  values(
+    'a password where everybody sees it',
+    set('settings.OTEL_EXPORTER_OTLP_ENDPOINT=http://u:p@collector:4318'),
+    /OTEL_EXPORTER_OTLP_ENDPOINT/,
+  );
+  values('more than all traces', set('settings.OTEL_TRACES_SAMPLER_ARG=2'), /OTEL_TRACES_SAMPLER_ARG/);
   values('a duration without a unit', set('settings.DELIVERY_MAX_AGE=72'), /DELIVERY_MAX_AGE/);
   values('words for a number', set('ingest.replicas=many'), /ingest\/replicas/);
   values('a port of no range', set('service.ingestNodePort=99999'), /ingestNodePort/);
