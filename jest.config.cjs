@@ -6,6 +6,8 @@
  */
 const faults = process.env.MILENA_FAULTS === '1';
 
+const swc = (options) => ['@swc/jest', { ...options, module: { type: 'commonjs' } }];
+
 module.exports = {
   testEnvironment: 'node',
   testMatch: faults
@@ -16,8 +18,11 @@ module.exports = {
       ],
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.KAFKA_BROKERS ? [] : ['\\.stack\\.test\\.ts$'])],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023' }, module: { type: 'commonjs' } }],
+    '^.+\\.ts$': swc({ jsc: { target: 'es2023' } }),
+    // It loads node:http by import(), which jest has for ES modules only.
+    '/@opentelemetry/otlp-exporter-base/.+\\.js$': swc({ jsc: { target: 'es2022' } }),
   },
+  transformIgnorePatterns: ['/node_modules/(?!@opentelemetry/otlp-exporter-base/)'],
   extensionsToTreatAsEsm: [],
   moduleFileExtensions: ['ts', 'cjs', 'js', 'json', 'node'],
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.cache/', '<rootDir>/.milena/'],

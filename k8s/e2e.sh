@@ -1,30 +1,35 @@
 #!/usr/bin/env bash
 # k8s/e2e.sh: installs the chart with everything in it into the cluster that KUBECONFIG names, and proves it there.
-# Needs helm and kubectl, and the cluster must have the images milena-<service>:E2E_TAG and :E2E_NEXT_TAG (see k8s/README.md).
+# Needs helm, kubectl, Node and k6 (scripts/tools-k6) for the nodes' platform, and the cluster must have the images
+# milena-<service>:E2E_TAG and :E2E_NEXT_TAG (see k8s/README.md).
 #
 #   E2E_TAG=0.1.0 E2E_NEXT_TAG=0.1.0-next   tags to install and to upgrade to
 #   E2E_NAMESPACE=milena-e2e                made and deleted
 #   E2E_ARGS='--set …'                      further arguments of helm install and upgrade
 #   E2E_RATE=20 E2E_HPA_RATE=150            events a second: steady, and to make ingest scale
+#   E2E_UPGRADE_S=150 E2E_HPA_S=300         for so long k6 sends: the upgrade, and ingest's scaling, must be done by then
 #   E2E_ONLY='install upgrade …'            some of the steps: install upgrade delivery kafka postgres keep scale
 #   E2E_KEEP=1                              leaves everything running
-# Ends non-zero when something does not hold. Takes five to fifteen minutes.
+# Ends non-zero when something does not hold. Takes ten to twenty minutes.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 NAMESPACE=${E2E_NAMESPACE:-milena-e2e} RELEASE=milena
 TAG=${E2E_TAG:-0.1.0} NEXT=${E2E_NEXT_TAG:-0.1.0-next}
 RATE=${E2E_RATE:-20} HPA_RATE=${E2E_HPA_RATE:-150}
+UPGRADE_S=${E2E_UPGRADE_S:-150} HPA_S=${E2E_HPA_S:-300}
 read -ra ARGS <<<"${E2E_ARGS:-}"
 STEPS=${E2E_ONLY:-install upgrade delivery kafka postgres keep scale}
 SUMMARY=() FAILED=0
 
 say() { printf '%5d s  %s\n' "$SECONDS" "$*"; }
 kube() { kubectl --namespace "$NAMESPACE" "$@"; }
-driver() { kube exec e2e-driver -- node /e2e/driver.mjs "$@"; }
+in_driver() { kube exec -i e2e-driver --container driver -- "$@"; }
+driver() { in_driver node /state/k8s/e2e/driver.mjs "$@"; }
 chart() { # install|upgrade TAG: the receiver stays as it is, since it counts
   helm "$1" "$RELEASE" charts/milena --namespace "$NAMESPACE" -f charts/milena/values-k3s.yaml --wait --timeout 10m \
-    --set image.tag="$2" --set demoReceiver.image.tag="$TAG" "${ARGS[@]}" >/dev/null
+    --set image.tag="$2" --set demoReceiver.image.tag="$TAG" --set settings.ALLOWED_PRIVATE_TARGETS="$RECEIVER_IP/32" \
+    "${ARGS[@]}" >/dev/null
 }
 
 holds() { # WHAT COMMAND...: notes whether it does; what the command said goes into the summary
@@ -67,10 +72,51 @@ cleanup() {
   fi
 }
 
+# What runs in the pod: the verifier of load-tests as it is built here, its scenarios, k6.
+copy_to_driver() {
+  npx turbo run build --filter=@milena/load-tests --output-logs=errors-only >/dev/null 2>&1 || return 1
+  tar -cf - load-tests/dist load-tests/k6 k8s/e2e/driver.mjs | in_driver tar -C /state -xf - &&
+    in_driver sh -c 'cat >/state/k6 && chmod +x /state/k6' <"$K6" &&
+    in_driver /state/k6 version &&
+    in_driver touch /state/ready
+}
+
 start_driver() {
-  kube create configmap e2e-driver --from-file=driver.mjs=k8s/e2e/driver.mjs --dry-run=client -o yaml | kube apply -f - &&
-    sed "s/RELEASE/$RELEASE/; s/TAG/$TAG/" k8s/e2e/driver.yaml | kube apply -f - &&
-    kube wait --for=condition=Ready pod/e2e-driver --timeout 2m
+  sed "s/RELEASE/$RELEASE/; s/TAG/$TAG/" k8s/e2e/driver.yaml | kube apply -f - >/dev/null &&
+    kube wait --for=jsonpath='{.status.phase}'=Running pod/e2e-driver --timeout 2m >/dev/null &&
+    copy_to_driver &&
+    kube wait --for=condition=Ready pod/e2e-driver --timeout 2m >/dev/null
+}
+
+# k6 sends at a steady rate, over connections that it keeps, as producers do, and what it was told is held against what
+# arrived and against the API, by id (load-tests/). None refused, none unanswered, none lost, none twice, or it fails. How
+# fast is not the point where one node has everything: RATE SECONDS.
+k6_load() {
+  in_driver env K6=/state/k6 RECEIVER=http://e2e-receiver:8090 RECEIVER_SEEN=http://127.0.0.1:8091 \
+    RATE="$1" DURATION="$2s" SUBSCRIPTIONS=24 DUPLICATES=0 SETTLE_S=240 P99_MS=2000 DELIVERED_P99_MS=60000 DROPPED=0.1 \
+    sh -c 'KEY=$API_KEY exec node /state/load-tests/dist/main.cjs load' 2>&1
+}
+
+# COMMAND must be done 15 s before k6 is, so that what it leaves behind is under load, too: RATE SECONDS COMMAND...
+under_k6() {
+  local rate=$1 seconds=$2 begun=$SECONDS report load code
+  shift 2
+  report=$(mktemp)
+  k6_load "$rate" "$seconds" >"$report" &
+  load=$!
+  sleep 10
+  "$@"
+  code=$?
+  [ $((SECONDS - begun)) -le $((seconds - 15)) ] || { echo "took $((SECONDS - begun)) s, and k6 sent for $seconds s"; code=1; }
+  wait $load || code=1
+  if [ $code -eq 0 ]; then
+    grep -E '^ +(events|receiver) ' "$report"
+    rm "$report"
+  else
+    grep -E 'BROKEN|WRONG|Error|failed' "$report"
+    echo "all that was said: $report"
+  fi
+  return $code
 }
 
 # Sends events while COMMAND runs, and for some seconds around it: PHASE MOST_REFUSED COMMAND...
@@ -98,14 +144,6 @@ delete_pod() { # PART KIND [OPTION...]: and waits until there is one again
     kube rollout status "$kind/$RELEASE-$part" --timeout 5m
 }
 
-no_repeats() { grep -q '"repeats":0' <<<"$1" || { echo "$1"; return 1; }; echo "$1"; }
-
-upgrade_quietly() {
-  local said
-  said=$(under_load upgrade 0 chart upgrade "$NEXT") || { echo "$said"; return 1; }
-  no_repeats "$said"
-}
-
 runs_next() {
   local images
   images=$(kube get pods -l 'app.kubernetes.io/component in (ingest,subscriptions,delivery,recorder)' \
@@ -118,6 +156,7 @@ secrets_of() { kube get secret "$RELEASE-secrets" -o jsonpath='{.data}' | sha256
 reinstall() {
   local before
   before=$(secrets_of)
+  driver prepare past >/dev/null && driver load past 10 5 >/dev/null && driver settle past >/dev/null || return 1
   driver prepare kept >/dev/null || return 1
   # Accepted, and nobody there to deliver it.
   kube scale "deploy/$RELEASE-delivery" --replicas 0 >/dev/null &&
@@ -133,23 +172,18 @@ reinstall() {
 
 kept_delivered() {
   local count
-  count=$(kube exec e2e-driver -- node -p 'JSON.parse(require("fs").readFileSync("/state/kept.load.json")).accepted.length')
+  count=$(in_driver node -p 'JSON.parse(require("fs").readFileSync("/state/kept.load.json")).accepted.length')
   driver wait-requests /ok/kept "$count"
 }
 
-scales() {
-  driver prepare scale >/dev/null || return 1
-  driver load scale "$HPA_RATE" 600 >/dev/null &
-  local load=$! replicas=1 end=$((SECONDS + 580))
+second_ingest() {
+  local end=$((SECONDS + HPA_S - 30)) replicas=1
   while [ $SECONDS -lt $end ] && [ "${replicas:-1}" -lt 2 ]; do
     sleep 5
     replicas=$(kube get "deploy/$RELEASE-ingest" -o jsonpath='{.status.readyReplicas}')
   done
-  driver stop scale
-  wait $load
-  kube get "hpa/$RELEASE-ingest" --no-headers
-  [ "${replicas:-1}" -ge 2 ] || return 1
-  driver settle scale 0
+  echo "$replicas pods of ingest after $((SECONDS - end + HPA_S - 30)) s"
+  [ "${replicas:-1}" -ge 2 ]
 }
 
 step() { [[ " $STEPS " == *" $1 "* ]]; }
@@ -161,9 +195,13 @@ main() {
     echo "needs helm and kubectl" >&2
     exit 1
   fi
+  K6=$(scripts/tools-k6) || exit 1
   kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f - >/dev/null || exit 1
   # Pods that are not hardened are refused.
   kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted --overwrite >/dev/null
+
+  kube apply -f k8s/e2e/receiver.yaml >/dev/null || exit 1
+  RECEIVER_IP=$(kube get service e2e-receiver -o jsonpath='{.spec.clusterIP}')
 
   if step install; then
     holds "helm install comes up" chart install "$TAG" || exit 1
@@ -171,7 +209,7 @@ main() {
   fi
   holds "the driver runs" start_driver || exit 1
   if step upgrade; then
-    holds "helm upgrade under load: none refused, lost or repeated" upgrade_quietly
+    holds "helm upgrade under k6's load: none refused, lost or repeated" under_k6 "$RATE" "$UPGRADE_S" chart upgrade "$NEXT"
     holds "every pod runs the new image" runs_next
   fi
   if step delivery; then
@@ -183,10 +221,10 @@ main() {
   if step keep; then
     holds "helm uninstall and install keep volumes and secrets" reinstall
     holds "what waited was delivered, once" kept_delivered
-    if step upgrade; then holds "the history is as it was" driver still-there upgrade; fi
+    holds "the history is as it was" driver still-there past
     holds "helm test passes again" helm test "$RELEASE" --namespace "$NAMESPACE" --logs
   fi
-  if step scale; then holds "ingest scales under load, and all of it is delivered" scales; fi
+  if step scale; then holds "ingest scales under k6's load: none refused, lost or repeated" under_k6 "$HPA_RATE" "$HPA_S" second_ingest; fi
   exit $FAILED
 }
 main

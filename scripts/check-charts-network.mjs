@@ -1,5 +1,5 @@
 // Who may reach whom, by the network policies that the chart renders.
-import { equal, holds, policy, SERVICES } from './rendered-objects.mjs';
+import { equal, holds, one, policy, SERVICES } from './rendered-objects.mjs';
 
 /** The address ranges that a policy lets out to, ports aside. */
 const rangesOut = (spec) => spec.egress.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? []));
@@ -38,4 +38,14 @@ export function embeddedWalls(objects) {
     ['demo-receiver', 'kafka', 'postgres', 'redis'],
     'what delivery reaches inside',
   );
+}
+
+/** Those that trace reach the collector; where nobody traces there is no way to it. */
+export function collectorWay(objects, port) {
+  const reaching = SERVICES.filter((part) =>
+    policy(objects, part).egress.some(({ ports = [] }) => ports.some((open) => open.port === port)),
+  );
+  const { data } = one(objects, 'ConfigMap', 'milena-settings');
+  const expected = data.OTEL_EXPORTER_OTLP_ENDPOINT ? ['ingest', 'delivery'] : [];
+  equal(reaching, expected, `who reaches port ${port}`);
 }

@@ -1,5 +1,5 @@
 // What the rendered objects must say beyond their schemas. Each check is a name and a function that throws.
-import { embeddedWalls, walled } from './check-charts-network.mjs';
+import { collectorWay, embeddedWalls, walled } from './check-charts-network.mjs';
 import { deployment, equal, holds, ofKind, one, podsIn, policy, SERVICES } from './rendered-objects.mjs';
 
 function hardened(objects) {
@@ -131,6 +131,7 @@ const COMMON = [
 const OWN = {
   k3s: [
     ['network policies', walled],
+    ['there is no way to a collector', (objects) => collectorWay(objects, 4318)],
     ['network policies of the engines', embeddedWalls],
     ['ingest scales by CPU', (objects) => scaled(objects, 'milena-ingest')],
     [
@@ -197,6 +198,7 @@ const OWN = {
     ],
   ],
   inline: [
+    ['the collector is reached', (objects) => collectorWay(objects, 4319)],
     [
       'the migration comes first, with its secret',
       (objects) => {

@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { checksOfObjects } from './check-charts-objects.mjs';
+import { settingsChecks } from './check-charts-settings.mjs';
 import { findChartTools, renderChart, runTool } from './chart-tools.mjs';
 import { ROOT } from './lib.mjs';
 import { BASE, renderBase } from './render-kustomize.mjs';
+import { loadSettings } from './service-settings.mjs';
 
 const KUBERNETES = '1.34';
 const RULES = 'charts/milena/rules';
@@ -36,6 +38,14 @@ const VARIANTS = {
       'externalKafka.sasl.username=u',
     ),
     ...set('externalKafka.sasl.password=p', 'service.type=NodePort', 'service.ingestNodePort=30081'),
+    ...set('externalKafka.ssl=true', 'auth.secretsKeyPrevious=old', 'settings.DATABASE_POOL_MAX=20'),
+    ...set('settings.CLICKHOUSE_MAX_CONNECTIONS=20', 'settings.CLICKHOUSE_DATABASE=hooks'),
+    ...set(
+      'settings.OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318',
+      'networkPolicy.collector.ports={4319}',
+    ),
+    ...set('settings.OTEL_TRACES_SAMPLER_ARG=0.25'),
+    ...set('settings.LOG_RETENTION_HOURS=24', 'settings.LOG_LEVEL=debug'),
     ...set('settings.ALLOWED_PRIVATE_TARGETS=10.1.0.0/16\\,10.2.3.4/32', 'networkPolicy.targetPorts={443}'),
     ...set(
       'metrics.prometheusRule.enabled=true',
@@ -64,6 +74,8 @@ if (tools === null) {
   console.error('helm, promtool or kubernetes-validate is missing: scripts/tools gets them.');
   process.exit(1);
 }
+const known = await loadSettings();
+const checksOf = (variant) => [...checksOfObjects(variant), ...settingsChecks(variant, known)];
 const scratch = mkdtempSync(path.join(tmpdir(), 'milena-charts-'));
 const failures = [];
 let checks = 0;
@@ -114,7 +126,7 @@ const objectsIn = (text) =>
 
 /** What the checks of objects find. */
 const faultsOf = (variant, objects) =>
-  checksOfObjects(variant).flatMap(([, work]) => {
+  checksOf(variant).flatMap(([, work]) => {
     try {
       work(objects);
       return [];
@@ -132,7 +144,7 @@ function chartChecks() {
       const text = renderChart(tools.helm, ['--kube-version', KUBERNETES, ...args]);
       validated(name, text);
       const objects = objectsIn(text);
-      for (const [what, work] of checksOfObjects(name)) check(`${name}: ${what}`, () => work(objects));
+      for (const [what, work] of checksOf(name)) check(`${name}: ${what}`, () => work(objects));
     });
   }
 }
@@ -142,6 +154,12 @@ function brokenCharts() {
     check(`refused: ${what}`, () => refuses(tools.helm, template(...preset('k3s'), ...args), reason));
   values('a key that does not exist', set('ingest.replcas=3'), /additional properties 'replcas' not allowed/);
   values('a setting that does not exist', set('settings.RETRY_DELAY=10s'), /'RETRY_DELAY' not allowed/);
+  values(
+    'a password where everybody sees it',
+    set('settings.OTEL_EXPORTER_OTLP_ENDPOINT=http://u:p@collector:4318'),
+    /OTEL_EXPORTER_OTLP_ENDPOINT/,
+  );
+  values('more than all traces', set('settings.OTEL_TRACES_SAMPLER_ARG=2'), /OTEL_TRACES_SAMPLER_ARG/);
   values('a duration without a unit', set('settings.DELIVERY_MAX_AGE=72'), /DELIVERY_MAX_AGE/);
   values('words for a number', set('ingest.replicas=many'), /ingest\/replicas/);
   values('a port of no range', set('service.ingestNodePort=99999'), /ingestNodePort/);
@@ -186,12 +204,39 @@ function brokenObjects() {
     ['readiness of another kind', /path: \/ready/g, 'path: /health', /startup/],
     ['a migration before its stores', /post-install,pre-upgrade/g, 'pre-install,pre-upgrade', /hooks/],
     ['an Ingress of another class', /ingressClassName: traefik/, 'ingressClassName: other', /class/],
+    ['one key of the secrets without the other', /key: secrets-key-previous/, 'key: old', /_PREVIOUS/],
+    [
+      'a key that the recorder has no use for',
+      /(- name: recorder\n[^]*? env:\n)/,
+      '$1            - { name: API_KEY, value: x }\n',
+      /recorder knows secrets that it does not read: \["API_KEY"\]/,
+    ],
+    [
+      'a password in the open',
+      /name: DATABASE_URL\n.*/g,
+      'name: DATABASE_URL\n              value: postgres://m:p@db/m',
+      /not in a secret/,
+    ],
+    [
+      'a variable that nothing sets',
+      /name: KAFKA_SASL_USERNAME/g,
+      'name: KAFKA_USER',
+      /ingest reads what the chart can't set: \["KAFKA_SASL_USERNAME"\]/,
+      'inline',
+    ],
+    [
+      'a migration by other settings than the service',
+      /- \{ name: LOG_RETENTION_HOURS.*\n/,
+      '',
+      /the migration reads/,
+      'inline',
+    ],
   ];
-  for (const [what, from, to, reason] of changes) {
+  for (const [what, from, to, reason, variant = 'k3s'] of changes) {
     check(`noticed: ${what}`, () => {
-      const text = renderChart(tools.helm, preset('k3s'));
+      const text = renderChart(tools.helm, VARIANTS[variant]);
       if (!from.test(text)) throw new Error('the chart has nothing of the kind');
-      const said = faultsOf('k3s', objectsIn(text.replace(from, to))).join('; ');
+      const said = faultsOf(variant, objectsIn(text.replace(from, to))).join('; ');
       if (!reason.test(said)) throw new Error(`it was not noticed: ${said}`);
     });
   }

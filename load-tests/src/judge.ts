@@ -18,6 +18,8 @@ export interface Evidence {
   repeated: ReadonlyMap<string, Attempts>;
   /** The slowest that deliveries to healthy endpoints may be, p99 from send to arrival. */
   deliveredP99Ms: number;
+  /** Deliveries that may have succeeded more than once, if there is an attempt that says why. */
+  mostDuplicates: number;
 }
 
 export interface Problem {
@@ -92,7 +94,7 @@ function wrongWith(id: string, evidence: Evidence, seen: Seen | undefined): stri
 
 /** Holds what was promised against what the receiver saw and what the API says. */
 export function judge(evidence: Evidence): Verdict {
-  const { told, recorded, deliveredP99Ms } = evidence;
+  const { told, recorded, deliveredP99Ms, mostDuplicates } = evidence;
   const seenById = new Map(evidence.seen.map((seen) => [seen.delivery_id, seen]));
   const byProblem = new Map<string, string[]>();
   const blame = (what: string, id: string): void => {
@@ -129,6 +131,9 @@ export function judge(evidence: Evidence): Verdict {
   const problems = [...counted(evidence), ...[...byProblem].map(([what, ids]) => ({ what, ids }))];
   if (!(p99 <= deliveredP99Ms)) {
     problems.push({ what: `p99 from send to arrival is ${p99} ms, more than ${deliveredP99Ms} ms`, ids: [] });
+  }
+  if (duplicates > mostDuplicates) {
+    problems.push({ what: `${duplicates} delivered more than once, of at most ${mostDuplicates}`, ids: [] });
   }
   return { problems, statuses, arrived, requests, duplicates, latency: { p50, p95, p99, max } };
 }

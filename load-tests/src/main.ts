@@ -9,7 +9,7 @@ import { linesOf } from './lines.ts';
 import { type Receiver, remoteReceiver, startReceiver } from './receiver.ts';
 import { type Api, createApi, readRecorded, readRepeated } from './recorded.ts';
 import { machineText, reportText } from './report.ts';
-import { distributed, oneProcess, type SystemUnderTest } from './system.ts';
+import type { SystemUnderTest } from './system.ts';
 import { readTold, type Told } from './told.ts';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -49,6 +49,7 @@ const env = (name: string, fallback = ''): string => {
 };
 const settleMs = Number(env('SETTLE_S', '60')) * 1000;
 const deliveredP99Ms = Number(env('DELIVERED_P99_MS', '1000'));
+const mostDuplicates = Number(env('DUPLICATES', 'Infinity'));
 const limitMs = Number(env('LIMIT_S', '3600')) * 1000;
 
 /** What k6 is told; thresholds and amounts as the scenario has them unless they are set. */
@@ -84,6 +85,13 @@ function remote(): SystemUnderTest {
   return { what: 'one that was there', api, ingest: env('INGEST', api), stop: () => Promise.resolve() };
 }
 
+/** Loaded only here: against a Milena that is there already none of its clients is needed. */
+async function local(): Promise<SystemUnderTest> {
+  say('Starting Milena …');
+  const { distributed, oneProcess } = await import('./system.ts');
+  return values['one-process'] ? oneProcess() : distributed();
+}
+
 /** The verdict once nothing is wrong any more, or as it stands when the time is up. */
 async function verify(
   api: Api,
@@ -98,7 +106,15 @@ async function verify(
     const recorded = await readRecorded(api, told);
     const seen = await receiver.seen(run);
     const repeated = await readRepeated(api, seen, recorded);
-    const verdict = judge({ told, counters: k6.counters, seen, recorded, repeated, deliveredP99Ms });
+    const verdict = judge({
+      told,
+      counters: k6.counters,
+      seen,
+      recorded,
+      repeated,
+      deliveredP99Ms,
+      mostDuplicates,
+    });
     const elapsedMs = performance.now() - startedAt;
     const settled = verdict.problems.every(({ ids }) => ids.length === 0);
     if (settled || elapsedMs > settleMs || stopped.signal.aborted) {
@@ -147,10 +163,7 @@ async function runScenario(scenario: string, milena: SystemUnderTest, receiver: 
 }
 
 async function main(): Promise<void> {
-  const elsewhere = env('API') !== '';
-  if (!elsewhere) say('Starting Milena …');
-  const start = values['one-process'] ? oneProcess : distributed;
-  const milena = elsewhere ? remote() : await start();
+  const milena = env('API') === '' ? await local() : remote();
   try {
     const receiver =
       env('RECEIVER') === ''

@@ -33,6 +33,7 @@ function evidence(count = 5): Evidence & { seen: Seen[]; recorded: Map<string, R
     recorded: new Map(numbers.map((n) => [`delivery-${n}`, { status: 'delivered', attempts_made: 1 }])),
     repeated: new Map(),
     deliveredP99Ms: 1000,
+    mostDuplicates: Infinity,
   };
 }
 
@@ -116,6 +117,17 @@ describe('The verifier of load tests', () => {
     expect(problems({ ...run, repeated })).toEqual([
       'delivered again, with nothing to explain it: delivery-2',
     ]);
+  });
+
+  test('allows no more than so many of them where somebody promises that', () => {
+    const run = { ...evidence(), mostDuplicates: 1 };
+    const repeated = new Map(
+      [0, 1].map((n) => [`delivery-${n}`, { count: 2, may_repeat: true, unanswered: 0 }]),
+    );
+    Object.assign(run.seen[0]!, { requests: 2, successes: 2 });
+    expect(problems({ ...run, repeated })).toEqual([]);
+    Object.assign(run.seen[1]!, { requests: 2, successes: 2 });
+    expect(problems({ ...run, repeated })).toEqual(['2 delivered more than once, of at most 1']);
   });
 
   test('finds requests that no attempt was logged of', () => {

@@ -14,6 +14,8 @@ One variable from a secret: (dict "name" … "secret" … "key" …)
 {{- define "milena.env.secretsKey" -}}
 {{- $secret := .Values.auth.existingSecret | default (include "milena.secretName" .) -}}
 {{ include "milena.fromSecret" (dict "name" "SECRETS_KEY" "secret" $secret "key" "secrets-key") }}
+- name: SECRETS_KEY_PREVIOUS
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: secrets-key-previous, optional: true } }
 {{- end -}}
 
 {{/* (dict "root" $ "inline" name of the secret that holds what is given inline) */}}

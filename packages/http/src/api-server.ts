@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
 import Koa from 'koa';
 import type { Authenticate } from './authenticator.ts';
@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   ready?: () => Promise<ReadyReport>;
   /** Largest JSON body of routes that name no limit of their own, bytes; default 1 MiB. */
   maxPayload?: number;
+  /** How long a stop keeps idle connections, so that clients hear of it with an answer, ms; default 0. */
+  lingerMs?: number;
   /** Further GET pages by path, open to everybody, for example `/`. */
   extraPages?: Readonly<Record<string, { content_type: string; body: string | Buffer | (() => string) }>>;
 }
@@ -38,7 +40,10 @@ export interface ApiServerOptions {
 export interface ApiServer {
   /** Rejects when the address can't be listened on. */
   start(): Promise<{ host: string; port: number; url: string }>;
-  /** Takes no more connections, ends streams, lets requests under way finish for `deadlineMs` (default 10 s), then cuts. */
+  /**
+   * Takes no more connections and ends streams. Answers what still comes on those that are open with `connection: close`,
+   * for `lingerMs`; then closes idle ones. Lets requests under way finish for `deadlineMs` (default 10 s), then cuts.
+   */
   stop(deadlineMs?: number): Promise<void>;
   /** The OpenAPI 3.1 document. */
   document: object;
@@ -89,7 +94,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     start: () => listen(server, options.host, options.port),
     stop: (deadlineMs = 10_000) => {
       stopping.abort();
-      return close(server, clock, deadlineMs);
+      return close(server, clock, { deadlineMs, lingerMs: options.lingerMs ?? 0 });
     },
   };
 }
@@ -122,16 +127,36 @@ async function listen(
   return { host, port: bound, url: `http://${shown}:${bound}` };
 }
 
-function close(server: Server, clock: Clock, deadlineMs: number): Promise<void> {
+/**
+ * `http.Server.close` closes idle connections at once: a client that is just sending on one has its request reset, and
+ * can't know whether it was taken. `net.Server.close` only stops listening.
+ */
+function close(
+  server: Server,
+  clock: Clock,
+  { deadlineMs, lingerMs }: { deadlineMs: number; lingerMs: number },
+): Promise<void> {
   if (!server.listening) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(deadlineMs, () => {
-      server.closeAllConnections();
-    });
-    server.close((error) => {
-      cancel();
+    const cancels = [
+      clock.after(deadlineMs, () => {
+        server.closeAllConnections();
+      }),
+    ];
+    const closed = (error?: Error): void => {
+      for (const cancel of cancels) cancel();
       if (error) reject(error);
       else resolve();
-    });
+    };
+    if (lingerMs === 0) {
+      server.close(closed);
+      return;
+    }
+    NetServer.prototype.close.call(server, closed);
+    cancels.push(
+      clock.after(lingerMs, () => {
+        server.close();
+      }),
+    );
   });
 }

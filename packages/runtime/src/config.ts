@@ -30,6 +30,9 @@ export class ConfigError extends OperatorError {
   }
 }
 
+/** A URL that names a user, and so perhaps a password, wherever it was put. */
+const WITH_USER = /\/\/[^/]*@/;
+
 /**
  * Reads the named variables; an unset or empty one takes its fallback.
  * @throws ConfigError with every problem, not just the first
@@ -50,7 +53,7 @@ export function readConfig<S extends Settings>(
     try {
       values[name] = setting.parse(text);
     } catch (error) {
-      const shown = setting.secret ? '(hidden)' : JSON.stringify(text);
+      const shown = setting.secret || WITH_USER.test(text) ? '(hidden)' : JSON.stringify(text);
       problems.push(`${name}=${shown}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

@@ -68,6 +68,24 @@ function url(
   };
 }
 
+/** Base of the URLs that spans go to. What it takes to get in there is for headers: this may be shown. */
+function parseCollector(value: string): string {
+  if (value === '') return value;
+  const wrong = new Error(
+    'must be a URL without user, password and query, for example http://otel-collector:4318',
+  );
+  if (!URL.canParse(value)) throw wrong;
+  const { protocol, username, password, search, hash } = new URL(value);
+  if (!['http:', 'https:'].includes(protocol) || `${username}${password}${search}${hash}` !== '') throw wrong;
+  return value;
+}
+
+function parseRatio(value: string): number {
+  const ratio = Number(value);
+  if (value.trim() !== '' && ratio >= 0 && ratio <= 1) return ratio;
+  throw new Error('must be a number from 0 to 1, for example 0.1');
+}
+
 function parseBrokers(value: string): string[] {
   const brokers = value.split(',').map((part) => part.trim());
   const isBroker = (broker: string): boolean => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker);
@@ -215,6 +233,16 @@ export const SETTINGS = {
     },
   } satisfies Setting<string>,
   CLICKHOUSE_MAX_CONNECTIONS: wholeNumber('Connections to ClickHouse at most, per process.', 10, 1, 500),
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    doc: 'Where spans are sent, OTLP over HTTP (docs/tracing.md). Unset: nothing is traced.',
+    fallback: '',
+    parse: parseCollector,
+  } satisfies Setting<string>,
+  OTEL_TRACES_SAMPLER_ARG: {
+    doc: 'Share of the traces begun here that are recorded, 0 to 1; where the producer began one, its decision holds.',
+    fallback: '1',
+    parse: parseRatio,
+  } satisfies Setting<number>,
   LOG_LEVEL: oneOf<LogLevel>(`One of ${LOG_LEVELS.join(', ')}.`, 'info', LOG_LEVELS),
 } as const;
 

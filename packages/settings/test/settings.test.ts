@@ -39,6 +39,8 @@ test('an environment that only says where the engines are is a working configura
     REDIS_URL: '',
     CLICKHOUSE_DATABASE: 'milena',
     LOG_LEVEL: 'info',
+    OTEL_EXPORTER_OTLP_ENDPOINT: '',
+    OTEL_TRACES_SAMPLER_ARG: 1,
   });
   expect(config.RETRY_DELAYS).toEqual([
     { text: '10s', ms: 10_000 },
@@ -74,6 +76,11 @@ test.each([
   ['KAFKA_SSL', 'yes'],
   ['KAFKA_SASL_MECHANISM', 'gssapi'],
   ['CLICKHOUSE_DATABASE', 'my-db'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'otel-collector:4318'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://otel-collector:4318?api-key=1'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.01'],
+  ['OTEL_TRACES_SAMPLER_ARG', '-0.1'],
+  ['OTEL_TRACES_SAMPLER_ARG', 'often'],
 ])('%s=%s is refused, the variable named and a right value shown', (name, value) => {
   const problems = problemsOf({ [name]: value });
   expect(problems).toHaveLength(1);
@@ -94,6 +101,11 @@ test('a refused secret is not shown', () => {
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatch(/^SECRETS_KEY=\(hidden\): /);
   expect(problems[0]).not.toContain('geheim');
+});
+
+test('nor is a password in a URL where none belongs', () => {
+  const [problem] = problemsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:geheim@collector:4318' });
+  expect(problem).toMatch(/^OTEL_EXPORTER_OTLP_ENDPOINT=\(hidden\): must be a URL without user/);
 });
 
 test('a secrets key is 32 bytes, as hex or base64', () => {

@@ -106,6 +106,9 @@ export function planProcess(options: {
   };
 }
 
+/** A producer that keeps a connection open and sends steadily does so within that time. */
+const LINGER_MS = 2000;
+
 function apiPart(
   api: ServiceApi,
   deps: {
@@ -123,6 +126,7 @@ function apiPart(
         ...deps.base,
         ...api,
         routes: api.routes(),
+        lingerMs: LINGER_MS,
         host: deps.config.HOST,
         ready: () => deps.readiness.report(),
       });

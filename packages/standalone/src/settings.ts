@@ -52,3 +52,7 @@ export const CLICKHOUSE_SETTINGS = pickSettings(
   'CLICKHOUSE_MAX_CONNECTIONS',
 );
 export type ClickHouseConfig = ConfigOf<typeof CLICKHOUSE_SETTINGS>;
+
+/** For those who see an event on its way. */
+export const TRACING_SETTINGS = pickSettings('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER_ARG');
+export type TracingConfig = ConfigOf<typeof TRACING_SETTINGS>;

@@ -1,3 +1,4 @@
+export * from './collector.ts';
 export * from './api-keys.ts';
 export * from './foreign-tenant.ts';
 export * from './openapi.ts';

@@ -1,8 +1,9 @@
 import type { SsrfGuard } from '@milena/egress';
 import type { Route } from '@milena/http';
 import type { Clock, Logger, Metrics, ProcessPart } from '@milena/runtime';
-import type { AllInOneConfig } from './config.ts';
 import type { ApiKeyDirectory } from '@milena/stores';
+import { openTracing, type Tracing } from '@milena/tracing';
+import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
 import { openEngines, type Engines } from './engines.ts';
 import { createServices, type Services } from './services.ts';
@@ -30,7 +31,7 @@ export function createServicesPart(deps: {
   logger: Logger;
   metrics: Metrics;
 }): ServicesPart {
-  let running: { engines: Engines; services: Services } | null = null;
+  let running: { engines: Engines; services: Services; tracing: Tracing | null } | null = null;
   const mustRun = () => {
     if (!running) throw new Error('the services are not running yet');
     return running;
@@ -40,17 +41,19 @@ export function createServicesPart(deps: {
     start: async () => {
       const engines = await openEngines(deps);
       try {
-        const services = createServices({ ...deps, engines });
+        const tracing = await openTracing({ ...deps, service: 'all-in-one' }, deps.config);
+        const services = createServices({ ...deps, engines, tracing });
         await startAll(services);
-        running = { engines, services };
+        running = { engines, services, tracing };
       } catch (error) {
         await engines.close();
         throw error;
       }
     },
     stop: async () => {
-      const { engines, services } = mustRun();
+      const { engines, services, tracing } = mustRun();
       await stopAll(services);
+      await tracing?.close();
       await engines.close();
     },
     routes: () => {

@@ -15,6 +15,7 @@ import {
 import { createApiKeyStore, createLiveSubscriptionStore } from '@milena/stores/postgres';
 import type { SubscriptionsService } from '@milena/subscriptions';
 import { wireSubscriptions } from '@milena/subscriptions/wire';
+import type { Tracing } from '@milena/tracing';
 import type { AllInOneConfig } from './config.ts';
 import type { Engines } from './engines.ts';
 
@@ -37,6 +38,7 @@ interface ServicesDeps {
   logger: Logger;
   metrics: Metrics;
   version: string;
+  tracing: Tracing | null;
 }
 
 /** Wires the four services to one copy of each part. */

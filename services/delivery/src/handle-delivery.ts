@@ -12,7 +12,7 @@ import type { HttpPost } from '@milena/egress';
 import type { ConsumedRecord } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import type { Apply, Held } from './apply-decision.ts';
-import { attemptDelivery } from './attempt-delivery.ts';
+import type { attemptDelivery } from './attempt-delivery.ts';
 import { judgeDelivery } from './judge-delivery.ts';
 import type { DeferReason } from './lane.ts';
 import type { Lanes } from './lanes.ts';
@@ -24,6 +24,8 @@ export interface HubDeps {
   lanes: Pick<Lanes, 'enter'>;
   apply: Pick<Apply, 'ended' | 'hold' | 'putOff' | 'attempted'>;
   post: HttpPost['post'];
+  /** With or without a span around it. */
+  attempt: typeof attemptDelivery;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -64,9 +66,7 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
   }
   const { live } = latest;
   const startedAt = clock.now();
-  const result = await entry.run(() =>
-    attemptDelivery(deps.post, delivery, live, startedAt, config.timeoutMs),
-  );
+  const result = await entry.run(() => deps.attempt(deps.post, delivery, live, startedAt, config.timeoutMs));
   if (result === null) return putOff(held, 'breaker_open', null, deps);
 
   const decision = decideNext({

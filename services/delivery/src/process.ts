@@ -1,6 +1,7 @@
 import { createHttpPost, createSsrfGuard } from '@milena/egress';
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
+import { openTracing } from '@milena/tracing';
 import { version } from '../package.json';
 import { DELIVERY_SETTINGS } from './config.ts';
 import { wireDelivery } from './wire.ts';
@@ -35,13 +36,15 @@ export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
       const pg = engines.postgres(config);
       const { directory } = engines.directory(config, pg);
       const post = createHttpPost({ ...base, guard, userAgent: `Milena/${version}` });
-      const service = wireDelivery({ ...base, pg, log, directory, post }, config);
+      const tracing = await openTracing(base, config);
+      const service = wireDelivery({ ...base, pg, log, directory, post, tracing }, config);
       await service.start();
       return {
         checks: engines.checks(['log']),
         stop: async () => {
           await service.stop();
           await post.close();
+          await tracing?.close();
           await engines.close();
         },
       };

@@ -10,8 +10,10 @@ import {
 } from '@milena/log';
 import type { CancelTimer, Clock, Logger, Metrics } from '@milena/runtime';
 import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
+import type { Tracing } from '@milena/tracing';
 import { createAppends } from './appends.ts';
 import { createApply } from './apply-decision.ts';
+import { attemptDelivery } from './attempt-delivery.ts';
 import { BUCKET_MS, createBreakers } from './breakers.ts';
 import { handleDelivery, type HubDeps } from './handle-delivery.ts';
 import { createHealthTracker } from './health-tracker.ts';
@@ -20,6 +22,7 @@ import { createLanes, type LaneStats } from './lanes.ts';
 import { createOutage } from './outage.ts';
 import { createSubscriptionLookup } from './subscription-lookup.ts';
 import { createTenures } from './tenure.ts';
+import { traceAttempts } from './trace-attempts.ts';
 
 export interface DeliveryConfig {
   /** RETRY_DELAYS: rising, at least one. */
@@ -46,6 +49,8 @@ export interface DeliveryDeps {
   random: () => number;
   logger: Logger;
   metrics: Metrics;
+  /** Without it nothing is traced, and there is no hook. */
+  tracing?: Tracing | null;
   /** Names this worker in the attempts it makes. */
   worker: string;
   config: DeliveryConfig;
@@ -150,7 +155,8 @@ function assemble(deps: DeliveryDeps) {
   const appends = createAppends({ ...deps, outage: logOutage });
   const apply = createApply({ ...deps, health, appends });
   const subscriptions = createSubscriptionLookup(deps.directory, directoryOutage);
-  const hub: HubDeps = { ...deps, subscriptions, lanes, apply };
+  const attempt = deps.tracing ? traceAttempts(attemptDelivery, deps.tracing) : attemptDelivery;
+  const hub: HubDeps = { ...deps, subscriptions, lanes, apply, attempt };
   const inHand = createInHand({
     clock,
     logger,

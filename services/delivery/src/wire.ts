@@ -7,7 +7,7 @@ import { createDeliveryService, type DeliveryDeps, type DeliveryService } from '
 
 /** The service over open engines: the same in a process of its own and in the all-in-one. */
 export function wireDelivery(
-  parts: Pick<DeliveryDeps, 'log' | 'directory' | 'clock' | 'logger' | 'metrics'> & {
+  parts: Pick<DeliveryDeps, 'log' | 'directory' | 'clock' | 'logger' | 'metrics' | 'tracing'> & {
     pg: Postgres;
     post: HttpPost;
   },

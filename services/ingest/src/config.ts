@@ -4,6 +4,7 @@ import {
   DIRECTORY_SETTINGS,
   KAFKA_SETTINGS,
   PROCESS_SETTINGS,
+  TRACING_SETTINGS,
 } from '@milena/standalone/settings';
 
 /** The variables that a process of this service reads. */
@@ -12,6 +13,7 @@ export const INGEST_SETTINGS = {
   ...API_SETTINGS,
   ...KAFKA_SETTINGS,
   ...DIRECTORY_SETTINGS,
+  ...TRACING_SETTINGS,
   PORT: { ...SETTINGS.PORT, fallback: '8081' },
   MAX_PAYLOAD_BYTES: SETTINGS.MAX_PAYLOAD_BYTES,
 } as const;

@@ -1,6 +1,7 @@
 import { assertSafeToListen, createApiKeyAuthenticator, type Route } from '@milena/http';
 import { describeConfig, readConfig, type ProcessPlan } from '@milena/runtime';
 import { createEngines, createProcessBase, planProcess } from '@milena/standalone';
+import { openTracing } from '@milena/tracing';
 import { version } from '../package.json';
 import { INGEST_SETTINGS } from './config.ts';
 import { wireIngest } from './wire.ts';
@@ -25,13 +26,15 @@ export function planIngest(env: NodeJS.ProcessEnv): ProcessPlan {
     start: async (told) => {
       const log = await engines.log(config, told);
       const { directory } = engines.directory(config, pg);
-      const service = wireIngest({ ...base, pg, log, directory }, config);
+      const tracing = await openTracing(base, config);
+      const service = wireIngest({ ...base, pg, log, directory, tracing }, config);
       await service.start();
       routes = service.routes;
       return {
         checks: engines.checks(['log']),
         stop: async () => {
           await service.stop();
+          await tracing?.close();
           await engines.close();
         },
       };

@@ -2,6 +2,7 @@ import type { Principal, Route } from '@milena/http';
 import type { MessageLog } from '@milena/log';
 import { createRateLimiter, type Clock, type Logger, type Metrics, type ReadyCheck } from '@milena/runtime';
 import type { IdempotencyStore, SubscriptionDirectory } from '@milena/stores';
+import type { Tracing } from '@milena/tracing';
 import { createAcceptEvent, type Acceptance } from './accept-event.ts';
 import { createAppendBatcher } from './append-batcher.ts';
 import { createOnce } from './idempotency.ts';
@@ -9,6 +10,7 @@ import { narrow } from './narrow.ts';
 import { postBatch } from './routes/post-batch.ts';
 import { postEvent } from './routes/post-event.ts';
 import { postIngest } from './routes/post-ingest.ts';
+import { traceIngest } from './trace-ingest.ts';
 
 export interface IngestDeps {
   log: Pick<MessageLog, 'append' | 'ping'>;
@@ -18,6 +20,8 @@ export interface IngestDeps {
   clock: Clock;
   logger: Logger;
   metrics: Pick<Metrics, 'eventsAccepted' | 'ingestRefused' | 'appendBatch'>;
+  /** Without it nothing is traced, and there is no hook. */
+  tracing?: Tracing | null;
   config: {
     /** MAX_PAYLOAD_BYTES */
     maxPayloadBytes: number;
@@ -45,7 +49,8 @@ export function createIngestService(deps: IngestDeps): IngestService {
     ...(maxBacklogBytes !== undefined && { maxBacklogBytes }),
   });
   const once = createOnce<Acceptance>({ store: deps.idempotency, clock, logger });
-  const acceptEvent = createAcceptEvent({ batcher, once, clock, logger, metrics });
+  const accept = createAcceptEvent({ batcher, once, clock, logger, metrics });
+  const acceptEvent = deps.tracing ? traceIngest(accept, deps.tracing) : accept;
   const limiter = createRateLimiter({ clock });
   const directoryOf = (caller: Principal | null) => narrow(directory, caller);
   const routeDeps = { acceptEvent, directoryOf, limiter, clock, metrics, maxPayloadBytes };

@@ -2,6 +2,7 @@ import type { LiveSubscription } from '@milena/domain';
 import { createApiKeyAuthenticator, createApiServer, type Authenticate } from '@milena/http';
 import { createLogger, createMetrics, createTestClock, systemClock } from '@milena/runtime';
 import { createContractChecker, noStoredKeys } from '@milena/testing';
+import type { Tracing } from '@milena/tracing';
 import { createIngestService } from '../src/service.ts';
 import { createFakeDirectory, createFakeIdempotency, createFakeLog, type FakeIdempotency } from './fakes.ts';
 
@@ -38,6 +39,7 @@ export interface Options {
   /** Shared by two services that stand for two processes. */
   idempotency?: FakeIdempotency;
   clock?: ReturnType<typeof createTestClock>;
+  tracing?: Tracing;
 }
 
 /** The service behind a real API server; every reply is held against the API's own document. */
@@ -58,6 +60,7 @@ export async function startIngest(options: Options = {}) {
     clock,
     logger,
     metrics,
+    tracing: options.tracing ?? null,
     config: { maxPayloadBytes, ...(maxBacklogBytes !== undefined && { maxBacklogBytes }) },
   });
   const server = createApiServer({
