@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Logger } from '@milena/runtime';
 import { Kafka, logLevel, type Admin, type ISocketFactory, type KafkaConfig } from 'kafkajs';
 import type { KafkaLogOptions } from './options.ts';
+import { quickenEncoder } from './quick-encoder.ts';
 import { quietRequestQueues } from './quiet.ts';
 
 /** Pause between tries within one call of the client; whoever calls it tries again for longer. */
@@ -27,6 +28,7 @@ export interface Clients {
 
 export function createClients(options: KafkaLogOptions): Clients {
   quietRequestQueues();
+  quickenEncoder();
   const { ssl, sasl, clientId = 'milena' } = options;
   const alive = new Set<KafkaClient>();
   let dead = false;

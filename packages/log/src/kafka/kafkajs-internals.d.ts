@@ -4,3 +4,14 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     scheduleCheckPendingRequests(this: { pending: unknown[] }): void;
   }
 }
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    static nextPowerOfTwo: (value: number) => number;
+    buf: Buffer;
+    offset: number;
+    readonly buffer: Buffer;
+    ensureAvailable: (this: Encoder, length: number) => void;
+    writeUVarInt: (this: Encoder, value: number) => Encoder;
+  }
+}
