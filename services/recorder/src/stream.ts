@@ -42,11 +42,6 @@ interface Stream {
   problems(): string[];
 }
 
-interface Pending<Row> {
-  record: ConsumedRecord;
-  rows: readonly Row[];
-}
-
 /** Since when every try to store something has failed, ms since the epoch. */
 interface Outage {
   since: number | null;
@@ -74,12 +69,10 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
             record.ack();
             return;
           }
-          const rows = decodeOrSkip(deps, spec, record);
-          if (rows.length === 0) record.ack();
-          else batcher.add({ record, rows }, record.value.length);
+          batcher.add(record, record.value.length);
         },
         onRevoked: (partitions) => {
-          batcher.drop(({ record }) => partitions.includes(record.partition));
+          batcher.drop(({ partition }) => partitions.includes(partition));
         },
         maxUnackedRecords: deps.maxRecords * BATCHES_IN_HAND,
         maxUnackedBytes: deps.maxBytes * BATCHES_IN_HAND,
@@ -100,26 +93,24 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
   };
 }
 
-function createRecordBatcher<Row>(
-  { clock, logger, ...bounds }: StreamDeps,
-  spec: StreamSpec<Row>,
-  outage: Outage,
-) {
-  return createBatcher<Pending<Row>>({
+function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outage) {
+  const { clock, logger } = deps;
+  return createBatcher<ConsumedRecord>({
     clock,
-    lingerMs: bounds.lingerMs,
-    maxItems: bounds.maxRecords,
-    maxBytes: bounds.maxBytes,
-    writer: (items) => {
+    lingerMs: deps.lingerMs,
+    maxItems: deps.maxRecords,
+    maxBytes: deps.maxBytes,
+    writer: (records) => {
+      // Not before: thousands of rows that lived as long as their batch gathers would cost more than to decode them.
       const write = spec.writer(
-        items.flatMap(({ rows, record }) =>
-          rows.map((row) => ({ row, maybeStored: record.maybeRedelivered })),
+        records.flatMap((record) =>
+          decodeOrSkip(deps, spec, record).map((row) => ({ row, maybeStored: record.maybeRedelivered })),
         ),
       );
       return async () => {
         await write();
         outage.since = null;
-        for (const { record } of items) record.ack();
+        for (const record of records) record.ack();
       };
     },
     onFailure: (error, records, tries, retryInMs) => {
