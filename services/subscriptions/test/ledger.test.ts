@@ -106,6 +106,13 @@ describe('what is asked for', () => {
     expect(api.ledger.asked.at(-1)).toMatchObject({ since: then, until: then });
   });
 
+  test('begins where no dead letter has been dropped yet, when those are kept for less time', async () => {
+    const other = await startApi({ clock, config: { deadLetterRetentionDays: 2 } });
+    await other.call('GET', `${LEDGER}?since=2020-01-01T00:00:00Z`);
+    expect(other.ledger.asked.at(-1)!.since).toBe(NOW - 48 * HOUR_MS + 5 * 60_000);
+    await other.stop();
+  });
+
   test('ends before what may not have settled yet', async () => {
     await api.call('GET', `${LEDGER}?until=2027-01-01T00:00:00Z`);
     expect(api.ledger.asked.at(-1)!.until).toBe(AS_OF);

@@ -87,7 +87,10 @@ async function readStep(
     // Those settled above were found by the history, too, but are named already.
     const choice = { found: true, except: [...settled].slice(0, 10_000), limit: room } as const;
     const rows = await deps.history.list(question, motion, choice);
-    for (const row of rows) if (row.found !== null) ledger.discrepancies.push(discrepancyOf(row, row.found));
+    for (const row of rows) {
+      if (row.found !== null && !settled.has(row.delivery_id))
+        ledger.discrepancies.push(discrepancyOf(row, row.found));
+    }
   }
   return ledger;
 }

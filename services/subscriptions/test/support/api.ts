@@ -22,7 +22,11 @@ import {
   openPostgres,
 } from '@milena/stores/postgres';
 import { createContractChecker, createTestDatabase } from '@milena/testing';
-import { createSubscriptionsService, type SubscriptionsDeps } from '../../src/service.ts';
+import {
+  createSubscriptionsService,
+  type SubscriptionsConfig,
+  type SubscriptionsDeps,
+} from '../../src/service.ts';
 import {
   createFakeAttempts,
   createFakeDeliveries,
@@ -57,7 +61,13 @@ const delays = [
 
 /** The service behind a real server, over real Postgres stores; log, cache and (unless given) history are in memory. */
 export async function startApi(
-  options: { clock?: Clock; history?: History; ledger?: LedgerHistory; apiKey?: string } = {},
+  options: {
+    clock?: Clock;
+    history?: History;
+    ledger?: LedgerHistory;
+    apiKey?: string;
+    config?: Partial<SubscriptionsConfig>;
+  } = {},
 ) {
   const clock = options.clock ?? systemClock;
   const database = await createTestDatabase();
@@ -130,6 +140,7 @@ export async function startApi(
       deadLetterRetentionDays: 30,
       deliveryMaxAgeMs: 72 * 3_600_000,
       hasFirstKey: apiKey !== '',
+      ...options.config,
     },
   });
   const server = createApiServer({
