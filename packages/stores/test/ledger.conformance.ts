@@ -155,6 +155,24 @@ export function describeLedger(name: string, servers: LedgerServers): void {
       expect(ledger).toMatchObject({ accepted: 0, dead_lettered: 1, held: 1 });
     });
 
+    test('two whose ids share a bucket are both named, though they balance each other in number', async () => {
+      const subscription_id = newId(T0);
+      const inBucket = () =>
+        event({ subscription_id, delivery_id: newId(T0).replace(/-.{4}-(?=.{12}$)/, '-9abc-') });
+      const [without, beyond] = [inBucket(), inBucket()];
+      await stores.stored((notes) => {
+        notes.accepted(without, beyond);
+        notes.failed(without);
+        notes.letter(beyond);
+      });
+      expect(named(await stores.ask(subscription_id))).toEqual(
+        [
+          [without.delivery_id, 'dead_letter_missing'],
+          [beyond.delivery_id, 'attempt_missing'],
+        ].sort(),
+      );
+    });
+
     test('two ends that exclude each other are named, unless a crash explains them', async () => {
       const subscription_id = newId(T0);
       const rows = deliveriesOf(subscription_id, 'twice', 'crashed', 'letter', 'filtered');
