@@ -3,6 +3,7 @@ import { type Client, createClient, eventually } from '../client.ts';
 import { type Auditor, balances, createAuditor, type Ledger, ledgerText } from './ledger.ts';
 import { sendLoad, type Sent } from './load.ts';
 import { startTarget, type Behaviour, type Target } from './target.ts';
+import { expectToldBalanced } from './told.ts';
 
 const REPLICAS = 2;
 const SERVICES: readonly ServiceName[] = ['ingest', 'subscriptions', 'delivery', 'recorder'];
@@ -21,8 +22,8 @@ export interface World {
   target: Target;
   /**
    * Sends load from two seconds before the fault until three seconds after it is over, waits until everything has come
-   * to its end, prints the ledger and returns it. With `known`, every replica of ingest has taken an event for every
-   * subscription before.
+   * to its end, prints the ledger and returns it. Throws when the ledger that the API tells does not balance. With
+   * `known`, every replica of ingest has taken an event for every subscription before.
    */
   under(
     name: string,
@@ -59,6 +60,7 @@ export async function startWorld(): Promise<World> {
     client,
     target,
     under: async (name, fault, { known = false } = {}) => {
+      const since = Date.now();
       const first = known ? await sendOneEach(system, subscriptions) : [];
       const load = startLoad(system, subscriptions);
       await pause(BEFORE_MS);
@@ -67,6 +69,7 @@ export async function startWorld(): Promise<World> {
       const sent = together([...first, await load.end()]);
       const ledger = await settled(auditor, sent, target);
       process.stdout.write(`\n${ledgerText(name, ledger)}`);
+      await expectToldBalanced(client, since, sent.accepted.size);
       return { ledger, sent };
     },
     killAndReplace: async (service) => {

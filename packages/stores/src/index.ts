@@ -1,4 +1,6 @@
 export * from './access-ports.ts';
 export * from './held-ports.ts';
+export * from './ledger-ports.ts';
+export { createLedgerReader } from './ledger/ledger-reader.ts';
 export * from './ports.ts';
 export * from './replay-ports.ts';

@@ -13,6 +13,7 @@ import type {
   HeldStore,
   HistoryWriter,
   IdempotencyStore,
+  LedgerReader,
   SecretResealer,
   ReleaseStore,
   ReplayFilter,
@@ -32,6 +33,8 @@ export interface SubscriptionsConfig {
   retentionHours: number;
   /** DEAD_LETTER_RETENTION_DAYS. */
   deadLetterRetentionDays: number;
+  /** DELIVERY_MAX_AGE in ms: how long a delivery may be in motion without news. */
+  deliveryMaxAgeMs: number;
   /** Whether API_KEY is set; without it no further key can be made. */
   hasFirstKey: boolean;
   /** Clients of the live tail at once; 100 when absent. */
@@ -58,6 +61,7 @@ export interface SubscriptionsDeps {
   deliveries: DeliveryReader;
   attempts: AttemptReader;
   stats: StatsReader;
+  ledger: LedgerReader;
   log: Pick<MessageLog, 'append' | 'lag'>;
   guard: Pick<SsrfGuard, 'checkUrl'>;
   clock: Clock;
@@ -80,6 +84,7 @@ export interface CallDeps extends Pick<
   | 'keyDirectory'
   | 'deliveries'
   | 'stats'
+  | 'ledger'
   | 'log'
   | 'guard'
   | 'clock'

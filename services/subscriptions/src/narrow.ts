@@ -148,8 +148,8 @@ function narrowHistory(
   whole: CallDeps,
   caller: BoundCaller,
   mustBeOwn: MustBeOwn,
-): Pick<CallDeps, 'deliveries' | 'attempts' | 'stats' | 'liveTail'> {
-  const { deliveries, attempts, stats, liveTail } = whole;
+): Pick<CallDeps, 'deliveries' | 'attempts' | 'stats' | 'ledger' | 'liveTail'> {
+  const { deliveries, attempts, stats, ledger, liveTail } = whole;
   return {
     deliveries: {
       find: async (id) => ownOrNull(caller, await deliveries.find(id)),
@@ -177,6 +177,14 @@ function narrowHistory(
         return counted;
       },
       eventTypes: async (filter) => stats.eventTypes(within(caller, filter)),
+    },
+    ledger: {
+      read: async (question) => {
+        const told = await ledger.read(within(caller, question));
+        const found = Object.values(told.found).some((count) => count > 0);
+        if (told.accepted === 0 && !found) await mustBeOwn(question.subscription_id);
+        return told;
+      },
     },
     liveTail: {
       listen: async (choice, resumeFrom, signal) => {

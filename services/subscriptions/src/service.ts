@@ -11,6 +11,7 @@ import { attemptRoutes } from './routes/attempts.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
+import { ledgerRoutes } from './routes/ledger.ts';
 import { replayRoutes } from './routes/replays.ts';
 import { resumeRoutes } from './routes/resume.ts';
 import { secretRoutes } from './routes/secret.ts';
@@ -63,6 +64,7 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
       ...deadLetterRoutes(routeDeps),
       ...replayRoutes(routeDeps),
       ...statsRoutes(routeDeps),
+      ...ledgerRoutes(routeDeps),
       ...eventTypeRoutes(routeDeps),
       ...apiKeyRoutes(routeDeps),
     ],

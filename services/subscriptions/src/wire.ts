@@ -1,9 +1,11 @@
 import type { ConfigOf } from '@milena/runtime';
+import { createLedgerReader } from '@milena/stores';
 import {
   createAttemptReader,
   createDeliveryReader,
   createEventSource,
   createHistoryWriter,
+  createLedgerHistory,
   createStatsReader,
   type ClickHouse,
 } from '@milena/stores/clickhouse';
@@ -14,6 +16,7 @@ import {
   createDeadLetterStore,
   createHeldStore,
   createIdempotencyStore,
+  createLedgerKept,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -33,7 +36,7 @@ export function wireSubscriptions(
   > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox },
   config: Pick<
     ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>,
-    'RETRY_DELAYS' | 'LOG_RETENTION_HOURS' | 'DEAD_LETTER_RETENTION_DAYS' | 'API_KEY'
+    'RETRY_DELAYS' | 'LOG_RETENTION_HOURS' | 'DEAD_LETTER_RETENTION_DAYS' | 'DELIVERY_MAX_AGE' | 'API_KEY'
   >,
 ): SubscriptionsService {
   return createSubscriptionsService({
@@ -53,10 +56,12 @@ export function wireSubscriptions(
     deliveries: createDeliveryReader(parts),
     attempts: createAttemptReader(parts),
     stats: createStatsReader(parts),
+    ledger: createLedgerReader({ history: createLedgerHistory(parts), kept: createLedgerKept(parts) }),
     config: {
       retryDelays: config.RETRY_DELAYS,
       retentionHours: config.LOG_RETENTION_HOURS,
       deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
+      deliveryMaxAgeMs: config.DELIVERY_MAX_AGE,
       hasFirstKey: config.API_KEY !== '',
     },
   });

@@ -53,8 +53,3 @@ test('every operation has a name of its own, and what it may answer', () => {
     expect([path, method, success.length > 0]).toEqual([path, method, true]);
   }
 });
-
-test('what belongs to a later issue is not offered', () => {
-  const paths = operations().map(([path]) => path);
-  expect(paths.filter((path) => /ledger/.test(path))).toEqual([]);
-});

@@ -4,6 +4,7 @@ import {
   createAttemptReader,
   createDeliveryReader,
   createHistoryWriter,
+  createLedgerHistory,
   createStatsReader,
   migrateClickHouse,
   openClickHouse,
@@ -23,7 +24,9 @@ beforeAll(async () => {
   history = createHistoryWriter({ clickhouse });
   const deliveries = createDeliveryReader({ clickhouse });
   const attempts = createAttemptReader({ clickhouse });
-  api = await startApi({ history: { deliveries, attempts, stats: createStatsReader({ clickhouse }) } });
+  const stats = createStatsReader({ clickhouse });
+  const ledger = createLedgerHistory({ clickhouse });
+  api = await startApi({ history: { deliveries, attempts, stats }, ledger });
 });
 afterAll(async () => {
   await api.stop();
@@ -82,6 +85,8 @@ test('what was recorded is what the API tells', async () => {
   expect(stats.body).toMatchObject({ success: 1, failed_attempt: 1, failure: 0, success_rate: 0.5 });
   const totals = await api.call('GET', `/api/v1/stats?subscription_id=${id}`);
   expect(totals.body).toMatchObject({ events: 1, attempts: 2 });
+  const ledger = await api.call('GET', `/api/v1/stats/ledger?subscription_id=${id}`);
+  expect(ledger.body).toMatchObject({ accepted: 1, delivered: 1, unaccounted: 0, balanced: true });
   const types = await api.call('GET', '/api/v1/event-types');
   expect(types.body.data[0]).toMatchObject({ event_type: 'order.created' });
 });
@@ -105,6 +110,7 @@ test('the ends of time are taken as ranges', async () => {
   const paths = [
     'attempts',
     'stats',
+    'stats/ledger',
     'dead-letters',
     `subscriptions/${id}/attempts`,
     `subscriptions/${id}/deliveries`,

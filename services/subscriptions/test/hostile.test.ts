@@ -167,6 +167,7 @@ describe('addresses', () => {
       '/api/v1/attempts',
       '/api/v1/dead-letters',
       '/api/v1/stats',
+      '/api/v1/stats/ledger',
       '/api/v1/event-types',
       `${SUBSCRIPTIONS}/${id}/deliveries`,
       `${SUBSCRIPTIONS}/${id}/attempts`,

@@ -44,6 +44,7 @@ describe('filters', () => {
     `/api/v1/attempts`,
     `/api/v1/dead-letters`,
     `/api/v1/stats`,
+    `/api/v1/stats/ledger`,
     `/api/v1/subscriptions/{id}/attempts`,
     `/api/v1/subscriptions/{id}/deliveries`,
     `/api/v1/subscriptions/{id}/stats`,

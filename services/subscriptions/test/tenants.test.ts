@@ -5,6 +5,7 @@ import {
   createAttemptReader,
   createDeliveryReader,
   createHistoryWriter,
+  createLedgerHistory,
   createStatsReader,
   migrateClickHouse,
   openClickHouse,
@@ -24,6 +25,7 @@ beforeAll(async () => {
   clickhouse = openClickHouse(options);
   api = await startApi({
     apiKey: FIRST_KEY,
+    ledger: createLedgerHistory({ clickhouse }),
     history: {
       deliveries: createDeliveryReader({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
@@ -121,6 +123,7 @@ test('its own it reaches as ever, and lists show all of it', async () => {
   expect((await get(`/attempts?subscription_id=${subscription_id}`)).data).toHaveLength(1);
   expect((await get('/dead-letters')).data).toMatchObject([{ id: delivery_id }]);
   expect(await get('/stats')).toMatchObject({ events: 1, attempts: 1 });
+  expect(await get('/stats/ledger')).toMatchObject({ accepted: 1, dead_lettered: 1, balanced: true });
   expect((await get('/event-types')).data).toMatchObject([{ event_type: 'shop-3.made' }]);
   expect((await get('/api-keys')).data).toMatchObject([{ id: own.key_id, tenant_id: 'shop-3' }]);
 });
@@ -128,7 +131,7 @@ test('its own it reaches as ever, and lists show all of it', async () => {
 test('history of a subscription that is gone stays readable for its own tenant, and 404 for another', async () => {
   const [own, other] = [await fill('shop-5'), await fill('shop-6')];
   await api.call('DELETE', `/api/v1/subscriptions/${own.subscription_id}`);
-  for (const list of ['attempts', 'dead-letters', 'stats']) {
+  for (const list of ['attempts', 'dead-letters', 'stats', 'stats/ledger']) {
     const path = `/api/v1/${list}?subscription_id=${own.subscription_id}`;
     expect((await callWith(own.key)('GET', path)).status).toBe(200);
     expect((await callWith(other.key)('GET', path)).status).toBe(404);

@@ -71,7 +71,13 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
-      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30, hasFirstKey: false },
+      config: {
+        retryDelays: [],
+        retentionHours: 72,
+        deliveryMaxAgeMs: 0,
+        deadLetterRetentionDays: 30,
+        hasFirstKey: false,
+      },
     });
     return { clock, calls, state, maintenance };
   }

@@ -1,6 +1,6 @@
-import type { DeliveryStatus } from '@milena/domain';
 import type { DeliveryView } from '../ports.ts';
 import { createConditions, msParam } from './conditions.ts';
+import { CLOCK_SKEW_MS, FACT_OF_ATTEMPT, FACT_OF_DISPOSITION, HOLD, statusOf } from './facts.ts';
 
 export type DeliveryRow = Omit<DeliveryView, 'accepted_at' | 'last_attempt_at' | 'next_attempt_at'> & {
   accepted_ms: number | string;
@@ -25,27 +25,7 @@ export function toDeliveryView({
   };
 }
 
-/** Bits for what happened to a delivery. They are or-ed together, so a repeated row changes nothing. */
-const FACTS = { filtered: 1, delivered: 2, cancelled: 4, expired: 8, failed: 16, attempted: 32 } as const;
-
-const FACT_OF_ATTEMPT = `toUInt8(${FACTS.attempted} +
-  multiIf(outcome = 'success', ${FACTS.delivered}, outcome = 'failure', ${FACTS.failed}, 0))`;
-const FACT_OF_DISPOSITION = `toUInt8(multiIf(what = 'filtered', ${FACTS.filtered}, what = 'cancelled', ${FACTS.cancelled},
-  what = 'expired', ${FACTS.expired}, what = 'dead_lettered', ${FACTS.failed}, 0))`;
-
-/** Grows with time, and is odd for `held`: the latest of all tells whether a delivery is held now. */
-const HOLD = `if(what IN ('held', 'resumed'), toUnixTimestamp64Milli(at) * 2 + (what = 'held'), toInt64(0))`;
-
-/** Most telling first: a delivery that succeeded stays delivered, whatever else happened to it. */
-const PRECEDENCE: readonly (readonly [DeliveryStatus, number])[] = [
-  ['filtered', FACTS.filtered],
-  ['delivered', FACTS.delivered],
-  ['cancelled', FACTS.cancelled],
-  ['expired', FACTS.expired],
-  ['failed', FACTS.failed],
-];
-const STATUS = `multiIf(${PRECEDENCE.map(([status, bit]) => `bitAnd(h.facts, ${bit}) != 0, '${status}'`).join(', ')},
-  bitAnd(h.hold, 1) != 0, 'held', bitAnd(h.facts, ${FACTS.attempted}) != 0, 'retrying', 'queued')`;
+const STATUS = statusOf('h.facts', 'h.hold');
 
 /** Which rows of attempts and dispositions can belong to the deliveries asked for. `from` and `to`: when those were accepted, ms, both included. */
 interface HistoryScope {
@@ -54,9 +34,6 @@ interface HistoryScope {
   from?: number | undefined;
   to?: number | undefined;
 }
-
-/** Clocks of two machines may differ by this much, so that an attempt seems to precede its event. */
-const CLOCK_SKEW_MS = 60_000;
 
 /** `at`: the column by which the table is ordered within a subscription. */
 function ofScope(scope: HistoryScope, at: string) {

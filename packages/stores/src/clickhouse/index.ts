@@ -6,3 +6,4 @@ export { createAttemptReader } from './attempt-reader.ts';
 export { createEventSource } from './event-source.ts';
 export { createStatsReader } from './stats-reader.ts';
 export { countSilentDeliveries } from './silent-deliveries.ts';
+export { createLedgerHistory } from './ledger-history.ts';

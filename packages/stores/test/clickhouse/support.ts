@@ -7,12 +7,15 @@ import {
   createStatsReader,
   migrateClickHouse,
   openClickHouse,
+  type ClickHouseOptions,
 } from '../../src/clickhouse/index.ts';
 
-/** A database of its own on the server that the run was given, with everything that works on it. */
-export async function openHistory() {
+/** A database of its own on a server, by default the one that the run was given, with everything that works on it. */
+export async function openHistory(
+  server: Omit<ClickHouseOptions, 'database'> = { url: process.env['TEST_CLICKHOUSE_URL']! },
+) {
   const options = {
-    url: process.env['TEST_CLICKHOUSE_URL']!,
+    ...server,
     database: `test_${randomBytes(6).toString('hex')}`,
   };
   await migrateClickHouse(options, { retentionHours: 72 });

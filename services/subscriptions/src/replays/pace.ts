@@ -1,6 +1,6 @@
 import { DELIVERIES, GROUPS, type MessageLog } from '@milena/log';
 import type { Clock } from '@milena/runtime';
-import { pause } from './pause.ts';
+import { pause } from '../pause.ts';
 
 /** What waits for its first attempt, beyond which a replay steps back. */
 const BUSY_RECORDS = 2000;

@@ -1,13 +1,15 @@
 import { encodeDelivery, type Delivery } from '@milena/domain';
-import { DELIVERIES } from '@milena/log';
+import { DELIVERIES, GROUPS } from '@milena/log';
 import type { ReplayBatch, ReplayEnding, ReplayWork } from '@milena/stores';
+import { caughtUp } from '../caught-up.ts';
 import type { SubscriptionsDeps } from '../deps.ts';
 import { makeDeliveries } from './make-deliveries.ts';
 import { createPace, type Pace } from './pace.ts';
-import { recorderCaughtUp } from './recorder-caught-up.ts';
 
 /** Of one batch: what a crash may leave in doubt, and what is in memory at once. */
 const BATCH_BYTES = 4 * 1024 * 1024;
+
+const EVENTS_RECORDER = { group: GROUPS.recorderEvents, topics: [DELIVERIES] };
 
 export type ReplayDeps = Pick<
   SubscriptionsDeps,
@@ -66,7 +68,8 @@ async function append(
   if (deliveries.length === 0) return true;
   let missing = deliveries;
   if (begun) {
-    if (!(await recorderCaughtUp(deps, lease.signal))) return false;
+    // Then the event store knows of every delivery that may be in the log.
+    if (!(await caughtUp(deps, [EVENTS_RECORDER], lease.signal))) return false;
     const ids = deliveries.map(({ delivery_id }) => delivery_id);
     const known = await deps.recorded.known('events', ids, batch.at);
     missing = deliveries.filter(({ delivery_id }) => !known.has(delivery_id));

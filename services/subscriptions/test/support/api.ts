@@ -1,6 +1,7 @@
 import { createSsrfGuard } from '@milena/egress';
 import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
 import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
+import { createLedgerReader, type LedgerHistory } from '@milena/stores';
 import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
   createApiKeyStore,
@@ -9,6 +10,7 @@ import {
   createDeadLetterStore,
   createHeldStore,
   createIdempotencyStore,
+  createLedgerKept,
   createLiveSubscriptionStore,
   createReleaseStore,
   createReplayLeases,
@@ -20,11 +22,16 @@ import {
   openPostgres,
 } from '@milena/stores/postgres';
 import { createContractChecker, createTestDatabase } from '@milena/testing';
-import { createSubscriptionsService, type SubscriptionsDeps } from '../../src/service.ts';
+import {
+  createSubscriptionsService,
+  type SubscriptionsConfig,
+  type SubscriptionsDeps,
+} from '../../src/service.ts';
 import {
   createFakeAttempts,
   createFakeDeliveries,
   createFakeEventSource,
+  createFakeLedger,
   createFakeLog,
   createFakeStats,
 } from './fakes.ts';
@@ -53,7 +60,15 @@ const delays = [
 ];
 
 /** The service behind a real server, over real Postgres stores; log, cache and (unless given) history are in memory. */
-export async function startApi(options: { clock?: Clock; history?: History; apiKey?: string } = {}) {
+export async function startApi(
+  options: {
+    clock?: Clock;
+    history?: History;
+    ledger?: LedgerHistory;
+    apiKey?: string;
+    config?: Partial<SubscriptionsConfig>;
+  } = {},
+) {
   const clock = options.clock ?? systemClock;
   const database = await createTestDatabase();
   const pg = openPostgres({ url: database.url, poolMax: 4 });
@@ -64,6 +79,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
   const deliveries = createFakeDeliveries();
   const attempts = createFakeAttempts();
   const stats = createFakeStats();
+  const ledger = createFakeLedger();
   const invalidated: string[] = [];
   const lines: string[] = [];
   const logger = createLogger({
@@ -109,6 +125,9 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
+    ledger: options.ledger
+      ? createLedgerReader({ history: options.ledger, kept: createLedgerKept({ pg }) })
+      : ledger.reader,
     ...options.history,
     log: { ...log, append: (records) => (faults.append ?? log.append)(records) },
     guard: createSsrfGuard({ allowedPrivate: ['127.0.0.0/8'] }),
@@ -119,7 +138,9 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
       retryDelays: delays,
       retentionHours: 72,
       deadLetterRetentionDays: 30,
+      deliveryMaxAgeMs: 72 * 3_600_000,
       hasFirstKey: apiKey !== '',
+      ...options.config,
     },
   });
   const server = createApiServer({
@@ -184,6 +205,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
     deliveries,
     attempts,
     stats,
+    ledger,
     deadLetters,
     held,
     metrics,

@@ -2,9 +2,14 @@ import { decodeDelivery, newId, type Attempt, type AttemptView, type EventRow } 
 import { DELIVERIES, GROUPS, LogUnavailableError, type GroupLag, type LogRecord } from '@milena/log';
 import {
   BadCursorError,
+  LEDGER_KINDS,
   type AttemptReader,
   type DeliveryReader,
   type DeliveryView,
+  type Ledger,
+  type LedgerKind,
+  type LedgerQuestion,
+  type LedgerReader,
   type ReplaySource,
   type StatsReader,
 } from '@milena/stores';
@@ -138,6 +143,7 @@ export function createFakeLog() {
     state,
     deliveries: () => deliveries().map((record) => decodeDelivery(record)),
     lag: (group: string, topics: readonly string[]): Promise<GroupLag[]> => {
+      if (state.away) return Promise.reject(new LogUnavailableError('away'));
       const end = deliveries().length;
       const mark = group === GROUPS.delivery ? end - state.waiting : (state.recorded ?? end);
       return Promise.resolve(
@@ -213,6 +219,22 @@ export function createFakeStats() {
     },
   };
   return { asked, reader };
+}
+
+export function createFakeLedger() {
+  const asked: LedgerQuestion[] = [];
+  const found = Object.fromEntries(LEDGER_KINDS.map((kind) => [kind, 0])) as Record<LedgerKind, number>;
+  const terms = { delivered: 4, filtered: 1, dead_lettered: 2, expired: 1, cancelled: 1 };
+  const moving = { queued: 1, retrying: 1, held: 1 };
+  const told: Ledger = { accepted: 12, ...terms, ...moving, found, discrepancies: [] };
+  const reader: LedgerReader = {
+    read: (question) => {
+      asked.push(question);
+      return Promise.resolve(told);
+    },
+  };
+  /** `told` may be changed. */
+  return { asked, told, reader };
 }
 
 /** One event of each subscription. */

@@ -1,0 +1,29 @@
+import { type Client, eventually } from '../client.ts';
+
+/** The API tells of a moment fifteen seconds ago; the rest is for a machine that is busy. */
+const PATIENCE_MS = 60_000;
+
+/** What `GET /stats/ledger` answers, as far as it is looked at here. */
+interface Told {
+  as_of: string;
+  balanced: boolean;
+  accepted: number;
+  in_motion: { queued: number; retrying: number; held: number };
+}
+
+/**
+ * Asks the API for the ledger of what was accepted since a time, of a moment after now. Everything has come to its end:
+ * the ledger must balance, with nothing in motion, and know every delivery that was answered with 202.
+ * @throws Error with what it told instead
+ */
+export async function expectToldBalanced(client: Client, since: number, accepted: number): Promise<void> {
+  const now = Date.now();
+  const ask = async (): Promise<Told | null> => {
+    const { status, json } = await client.get(`/api/v1/stats/ledger?since=${new Date(since).toISOString()}`);
+    return status === 200 ? (json as Told) : null;
+  };
+  const told = await eventually(ask, (one) => one !== null && Date.parse(one.as_of) >= now, PATIENCE_MS);
+  const moving = Object.values(told?.in_motion ?? {}).reduce((sum, count) => sum + count, 0);
+  if (told?.balanced === true && moving === 0 && told.accepted >= accepted) return;
+  throw new Error(`the API's ledger of ${accepted} accepted events: ${JSON.stringify(told, null, 1)}`);
+}
