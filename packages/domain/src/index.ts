@@ -5,6 +5,7 @@ export * from './delivery.ts';
 export * from './duration.ts';
 export * from './event-type.ts';
 export * from './id.ts';
+export * from './operational-event.ts';
 export * from './plan-deliveries.ts';
 export * from './retry-policy.ts';
 export * from './signature.ts';

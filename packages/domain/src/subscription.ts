@@ -99,6 +99,7 @@ export const subscriptionSchema = z
   .object({
     id: idSchema,
     ...subscriptionInputShape,
+    tenant_id: z.string().meta({ description: '`_operator`: the one of the operator.', example: 'default' }),
     disabled_reason: z.string().nullable(),
     has_secret: z.boolean(),
     health: z.enum(HEALTHS),

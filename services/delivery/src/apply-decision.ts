@@ -21,6 +21,7 @@ interface ApplyDeps {
   logger: Logger;
   metrics: Metrics;
   worker: string;
+  config: { tellOperator: boolean };
 }
 
 /** A record in hand. */
@@ -51,6 +52,7 @@ export interface Apply {
 
 export function createApply(deps: ApplyDeps): Apply {
   const { appends, clock, metrics } = deps;
+  const { tellOperator } = deps.config;
 
   async function settle({ record, tenure }: Held, records: readonly LogRecord[]): Promise<boolean> {
     if (!(await appends.append(records))) return false;
@@ -62,7 +64,10 @@ export function createApply(deps: ApplyDeps): Apply {
     ended: async (held, what, why) => {
       // Whoever has the partition now decides this anew.
       if (held.tenure.ended) return;
-      if (!(await settle(held, recordsOfEnding(held.delivery, what, why, clock.now())))) return;
+      if (
+        !(await settle(held, recordsOfEnding(held.delivery, what, why, { now: clock.now(), tellOperator })))
+      )
+        return;
       metrics.dispositions.inc({ what });
       if (what === 'expired') metrics.deadLetters.inc({ reason: 'expired' });
     },
@@ -93,7 +98,7 @@ export function createApply(deps: ApplyDeps): Apply {
       if (deps.logger.isLevelEnabled(level)) deps.logger[level](line(held, made, attempt.attempt_id));
       const records = tenure.ended
         ? [attemptRecord(attempt)]
-        : recordsAfterAttempt(delivery, attempt, decision, clock.now());
+        : recordsAfterAttempt(delivery, attempt, decision, { now: clock.now(), tellOperator });
       const settled = await settle(held, records);
       if (settled && decision.kind === 'give_up')
         metrics.deadLetters.inc({ reason: gone ? 'gone' : 'failure' });

@@ -1,4 +1,5 @@
 import {
+  deadLetterDelivery,
   encodeDeadLetter,
   encodeDelivery,
   encodeHeld,
@@ -6,6 +7,7 @@ import {
   newId,
   outcomeOf,
   type Attempt,
+  type DeadLetterFacts,
   type Decision,
   type Delivery,
   type DispositionKind,
@@ -13,7 +15,7 @@ import {
   type PostResult,
   type RetryRoute,
 } from '@milena/domain';
-import { DEAD_LETTER, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
 
 const DEFER_WORDS: Record<DeferReason, string> = {
@@ -73,7 +75,7 @@ export function recordsAfterAttempt(
   delivery: Delivery,
   attempt: Attempt,
   decision: Decision,
-  now: number,
+  by: { now: number; tellOperator: boolean },
 ): LogRecord[] {
   const log = attemptRecord(attempt);
   if (decision.kind === 'delivered') return [log];
@@ -83,7 +85,8 @@ export function recordsAfterAttempt(
     return [log, { topic: retryTopic(decision.delay), ...encodeDelivery(next) }];
   }
   const reason = `${decision.reason}; last: ${attempt.error_detail}`;
-  return [log, deadLetter(delivery, { reason, at: now, attempts: delivery.attempt })];
+  const facts = { reason, at: by.now, attempts: delivery.attempt };
+  return [log, ...deadLetter(delivery, facts, by.tellOperator)];
 }
 
 export function attemptRecord(attempt: Attempt): LogRecord {
@@ -95,11 +98,12 @@ export function recordsOfEnding(
   delivery: Delivery,
   what: 'cancelled' | 'expired',
   why: string,
-  now: number,
+  by: { now: number; tellOperator: boolean },
 ): LogRecord[] {
-  const log = disposition(delivery, what, why, now, null);
+  const log = disposition(delivery, what, why, by.now, null);
   if (what === 'cancelled') return [log];
-  return [log, deadLetter(delivery, { reason: why, at: now, attempts: delivery.attempt - 1 })];
+  const facts = { reason: why, at: by.now, attempts: delivery.attempt - 1 };
+  return [log, ...deadLetter(delivery, facts, by.tellOperator)];
 }
 
 /** A delivery put off. Only the first time since its last attempt is logged: the rest says nothing new. */
@@ -136,9 +140,10 @@ function disposition(
   };
 }
 
-function deadLetter(delivery: Delivery, facts: { reason: string; at: number; attempts: number }): LogRecord {
-  return {
-    topic: DEAD_LETTER,
-    ...encodeDeadLetter({ ...delivery, due_at: null, deferrals: 0, may_repeat: false }, facts),
-  };
+/** The letter and, when the operator is to be told, the event about it as a delivery of its own. */
+function deadLetter(delivery: Delivery, facts: DeadLetterFacts, tellOperator: boolean): LogRecord[] {
+  const fresh = { ...delivery, due_at: null, deferrals: 0, may_repeat: false };
+  const letter = { topic: DEAD_LETTER, ...encodeDeadLetter(fresh, facts) };
+  const event = tellOperator ? deadLetterDelivery(delivery, facts) : null;
+  return event === null ? [letter] : [letter, { topic: DELIVERIES, ...encodeDelivery(event) }];
 }

@@ -13,6 +13,8 @@ import type {
   HeldStore,
   HistoryWriter,
   IdempotencyStore,
+  OperatorEndpoint,
+  OperatorStore,
   SecretResealer,
   ReleaseStore,
   ReplayFilter,
@@ -34,6 +36,8 @@ export interface SubscriptionsConfig {
   deadLetterRetentionDays: number;
   /** Whether API_KEY is set; without it no further key can be made. */
   hasFirstKey: boolean;
+  /** Where operational events go; null = none are made. */
+  operatorEndpoint: OperatorEndpoint | null;
   /** Clients of the live tail at once; 100 when absent. */
   maxListeners?: number;
 }
@@ -52,6 +56,7 @@ export interface SubscriptionsDeps {
   /** Which deliveries the event store has. */
   recorded: Pick<HistoryWriter, 'known'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
+  operator: OperatorStore;
   apiKeys: Omit<ApiKeyStore, 'findByHash' | 'any'>;
   keyDirectory: Pick<ApiKeyDirectory, 'forget'>;
   secrets: SecretResealer;

@@ -14,6 +14,7 @@ import {
   createDeadLetterStore,
   createHeldStore,
   createIdempotencyStore,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -23,7 +24,10 @@ import {
   type SecretBox,
 } from '@milena/stores/postgres';
 import type { SUBSCRIPTIONS_SETTINGS } from './config.ts';
+import { operatorEndpointOf } from './operator/endpoint.ts';
 import { createSubscriptionsService, type SubscriptionsDeps, type SubscriptionsService } from './service.ts';
+
+export { operatorEndpointOf } from './operator/endpoint.ts';
 
 /** The service over open engines: the same in a process of its own and in the all-in-one. */
 export function wireSubscriptions(
@@ -33,7 +37,12 @@ export function wireSubscriptions(
   > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox },
   config: Pick<
     ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>,
-    'RETRY_DELAYS' | 'LOG_RETENTION_HOURS' | 'DEAD_LETTER_RETENTION_DAYS' | 'API_KEY'
+    | 'RETRY_DELAYS'
+    | 'LOG_RETENTION_HOURS'
+    | 'DEAD_LETTER_RETENTION_DAYS'
+    | 'API_KEY'
+    | 'OPERATOR_WEBHOOK_URL'
+    | 'OPERATOR_WEBHOOK_SECRET'
   >,
 ): SubscriptionsService {
   return createSubscriptionsService({
@@ -50,6 +59,7 @@ export function wireSubscriptions(
     replaySources: { dead_letters: createDeadLetterSource(parts), events: createEventSource(parts) },
     recorded: createHistoryWriter(parts),
     idempotency: createIdempotencyStore(parts),
+    operator: createOperatorStore(parts),
     deliveries: createDeliveryReader(parts),
     attempts: createAttemptReader(parts),
     stats: createStatsReader(parts),
@@ -58,6 +68,7 @@ export function wireSubscriptions(
       retentionHours: config.LOG_RETENTION_HOURS,
       deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
       hasFirstKey: config.API_KEY !== '',
+      operatorEndpoint: operatorEndpointOf(config, parts.guard),
     },
   });
 }

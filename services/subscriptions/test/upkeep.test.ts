@@ -71,7 +71,13 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
-      config: { retryDelays: [], retentionHours: 72, deadLetterRetentionDays: 30, hasFirstKey: false },
+      config: {
+        retryDelays: [],
+        retentionHours: 72,
+        deadLetterRetentionDays: 30,
+        hasFirstKey: false,
+        operatorEndpoint: null,
+      },
     });
     return { clock, calls, state, maintenance };
   }

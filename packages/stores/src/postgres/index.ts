@@ -6,6 +6,7 @@ export { createDeadLetterSource } from './dead-letters/replay-source.ts';
 export { createHeldStore, createReleaseStore } from './held-deliveries/index.ts';
 export { createIdempotencyStore } from './idempotency/index.ts';
 export { migrate } from './migrate.ts';
+export { createOperatorStore } from './operator/index.ts';
 export { createReplayLeases, createReplayStore } from './replays/index.ts';
 export { createSecretBox, SecretBoxError, type SecretBox } from './secret-box.ts';
 export {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '@milena/runtime';
+import type { OperatorStore } from '../../src/operator-ports.ts';
 import type { DeadLetterStatus } from '../../src/ports.ts';
 import {
   createApiKeyStore,
@@ -9,6 +10,7 @@ import {
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -24,6 +26,7 @@ import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
 import { describeHeldStores } from '../held-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
+import { describeOperatorStore } from '../operator-store.conformance.ts';
 import { describeReplaySource } from '../replay-source.conformance.ts';
 import { describeReplayStores } from '../replay-store.conformance.ts';
 import { describeSecretResealer } from '../secret-resealer.conformance.ts';
@@ -45,9 +48,12 @@ export function portsOn(name: string, url: () => string | undefined): void {
     await database.drop();
   });
 
-  const openSubscriptionStores = (clock: Clock): Promise<SubscriptionStores> => {
+  const openSubscriptionStores = (
+    clock: Clock,
+  ): Promise<SubscriptionStores & { operator: OperatorStore }> => {
     const deps = { pg, clock, secretBox: createSecretBox(randomBytes(32)) };
     return Promise.resolve({
+      operator: createOperatorStore(deps),
       subscriptions: createSubscriptionStore(deps),
       live: createLiveSubscriptionStore(deps),
       health: createSubscriptionHealthStore(deps),
@@ -58,6 +64,8 @@ export function portsOn(name: string, url: () => string | undefined): void {
   describeSubscriptionStore(name, openSubscriptionStores);
 
   describeLiveSubscriptions(name, openSubscriptionStores);
+
+  describeOperatorStore(name, openSubscriptionStores);
 
   describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 

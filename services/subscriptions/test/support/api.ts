@@ -1,6 +1,7 @@
 import { createSsrfGuard } from '@milena/egress';
 import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
 import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
+import type { OperatorEndpoint } from '@milena/stores';
 import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
   createApiKeyStore,
@@ -10,6 +11,7 @@ import {
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -53,7 +55,9 @@ const delays = [
 ];
 
 /** The service behind a real server, over real Postgres stores; log, cache and (unless given) history are in memory. */
-export async function startApi(options: { clock?: Clock; history?: History; apiKey?: string } = {}) {
+export async function startApi(
+  options: { clock?: Clock; history?: History; apiKey?: string; operatorEndpoint?: OperatorEndpoint } = {},
+) {
   const clock = options.clock ?? systemClock;
   const database = await createTestDatabase();
   const pg = openPostgres({ url: database.url, poolMax: 4 });
@@ -106,6 +110,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
       },
     },
     idempotency: createIdempotencyStore(stores),
+    operator: createOperatorStore(stores),
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
@@ -120,6 +125,7 @@ export async function startApi(options: { clock?: Clock; history?: History; apiK
       retentionHours: 72,
       deadLetterRetentionDays: 30,
       hasFirstKey: apiKey !== '',
+      operatorEndpoint: options.operatorEndpoint ?? null,
     },
   });
   const server = createApiServer({

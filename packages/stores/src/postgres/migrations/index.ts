@@ -3,6 +3,7 @@ import { apiKeyRevocation } from './005-api-key-revocation.ts';
 import { deadLetters } from './004-dead-letters.ts';
 import { heldDeliveries } from './006-held-deliveries.ts';
 import { replays } from './007-replays.ts';
+import { operatorNotices } from './008-operator-notices.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   apiKeyRevocation,
   heldDeliveries,
   replays,
+  operatorNotices,
 ];
