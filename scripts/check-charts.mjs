@@ -35,6 +35,7 @@ const VARIANTS = {
       'externalKafka.sasl.mechanism=plain',
       'externalKafka.sasl.username=u',
     ),
+    ...set('operatorWebhook.url=https://ops.example.com/hooks', 'operatorWebhook.secret=of-the-operator'),
     ...set('externalKafka.sasl.password=p', 'service.type=NodePort', 'service.ingestNodePort=30081'),
     ...set('settings.ALLOWED_PRIVATE_TARGETS=10.1.0.0/16\\,10.2.3.4/32', 'networkPolicy.targetPorts={443}'),
     ...set(
@@ -146,6 +147,8 @@ function brokenCharts() {
   values('words for a number', set('ingest.replicas=many'), /ingest\/replicas/);
   values('a port of no range', set('service.ingestNodePort=99999'), /ingestNodePort/);
   values('an engine twice', set('externalKafka.brokers=kafka:9092'), /both embedded .* and external/);
+  values('an operator without a secret', set('operatorWebhook.url=https://o.example'), /always signed/);
+  values('an operator at no URL', set('operatorWebhook.url=o.example'), /operatorWebhook/);
   values(
     'more workers than partitions',
     set('delivery.keda.enabled=true', 'delivery.keda.maxReplicas=13'),
