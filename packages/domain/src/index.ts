@@ -1,6 +1,7 @@
 export * from './api-key.ts';
 export * from './attempt.ts';
 export * from './codec.ts';
+export * from './curl.ts';
 export * from './delivery.ts';
 export * from './duration.ts';
 export * from './event-type.ts';

@@ -1,4 +1,5 @@
 export * from './access-ports.ts';
+export * from './former-ports.ts';
 export * from './held-ports.ts';
 export * from './operator-ports.ts';
 export * from './ports.ts';

@@ -10,6 +10,7 @@ import type {
   CancellationStore,
   DeadLetterStore,
   DeliveryReader,
+  FormerSubscriptions,
   HeldStore,
   HistoryWriter,
   IdempotencyStore,
@@ -36,6 +37,8 @@ export interface SubscriptionsConfig {
   deadLetterRetentionDays: number;
   /** Whether API_KEY is set; without it no further key can be made. */
   hasFirstKey: boolean;
+  /** As the delivery workers send it. */
+  userAgent: string;
   /** Where operational events go; null = none are made. */
   operatorEndpoint: OperatorEndpoint | null;
   /** Clients of the live tail at once; 100 when absent. */
@@ -57,6 +60,7 @@ export interface SubscriptionsDeps {
   recorded: Pick<HistoryWriter, 'known'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
   operator: OperatorStore;
+  formerSubscriptions: FormerSubscriptions;
   apiKeys: Omit<ApiKeyStore, 'findByHash' | 'any'>;
   keyDirectory: Pick<ApiKeyDirectory, 'forget'>;
   secrets: SecretResealer;
@@ -96,6 +100,7 @@ export interface CallDeps extends Pick<
   releases: Pick<ReleaseStore, 'setRate'>;
   replaySources: Record<ReplayFilter['source'], Pick<ReplaySource, 'count'>>;
   attempts: Pick<AttemptReader, 'search'>;
+  formerSubscriptions: Pick<FormerSubscriptions, 'at'>;
   liveTail: Pick<LiveTail, 'listen'>;
   /**
    * The tenant that a call is about: the one it names, or the only one that its key knows; undefined = any.

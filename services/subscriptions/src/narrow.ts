@@ -186,8 +186,8 @@ function narrowHistory(
   whole: CallDeps,
   caller: BoundCaller,
   mustBeOwn: MustBeOwn,
-): Pick<CallDeps, 'deliveries' | 'attempts' | 'stats' | 'liveTail'> {
-  const { deliveries, attempts, stats, liveTail } = whole;
+): Pick<CallDeps, 'deliveries' | 'attempts' | 'formerSubscriptions' | 'stats' | 'liveTail'> {
+  const { deliveries, attempts, formerSubscriptions, stats, liveTail } = whole;
   return {
     deliveries: {
       find: async (id) => ownOrNull(caller, await deliveries.find(id)),
@@ -202,6 +202,12 @@ function narrowHistory(
         const found = await attempts.search(within(caller, filter), page);
         if (found.data.length === 0) await mustBeOwn(filter.subscription_id);
         return found;
+      },
+    },
+    formerSubscriptions: {
+      at: async (...asked) => {
+        const found = await formerSubscriptions.at(...asked);
+        return new Map([...found].filter(([, { tenant_id }]) => maySee(caller, tenant_id)));
       },
     },
     stats: {

@@ -12,6 +12,7 @@ import {
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createOperatorStore,
@@ -34,7 +35,7 @@ export function wireSubscriptions(
   parts: Pick<
     SubscriptionsDeps,
     'log' | 'directory' | 'keyDirectory' | 'guard' | 'clock' | 'logger' | 'metrics'
-  > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox },
+  > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox; version: string },
   config: Pick<
     ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>,
     | 'RETRY_DELAYS'
@@ -60,6 +61,7 @@ export function wireSubscriptions(
     recorded: createHistoryWriter(parts),
     idempotency: createIdempotencyStore(parts),
     operator: createOperatorStore(parts),
+    formerSubscriptions: createFormerSubscriptions(parts),
     deliveries: createDeliveryReader(parts),
     attempts: createAttemptReader(parts),
     stats: createStatsReader(parts),
@@ -68,6 +70,7 @@ export function wireSubscriptions(
       retentionHours: config.LOG_RETENTION_HOURS,
       deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
       hasFirstKey: config.API_KEY !== '',
+      userAgent: `Milena/${parts.version}`,
       operatorEndpoint: operatorEndpointOf(config, parts.guard),
     },
   });

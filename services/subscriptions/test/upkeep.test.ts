@@ -71,12 +71,19 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
+      formerSubscriptions: {
+        prune: (olderThan: number) => {
+          calls.push(`former ${(clock.now() - olderThan) / 86_400_000}d`);
+          return Promise.resolve(0);
+        },
+      } as never,
       config: {
         retryDelays: [],
         retentionHours: 72,
         deadLetterRetentionDays: 30,
         hasFirstKey: false,
         operatorEndpoint: null,
+        userAgent: '',
       },
     });
     return { clock, calls, state, maintenance };
@@ -85,10 +92,10 @@ describe('maintenance', () => {
   test('runs at start and every hour, until it is stopped', async () => {
     const { clock, calls, maintenance } = setUp();
     await maintenance.start();
-    expect(calls).toEqual(['maintain', 'prune 30d', 'forget 8d']);
+    expect(calls).toEqual(['maintain', 'prune 30d', 'forget 8d', 'former 4d']);
     clock.advance(3_600_000);
     await settle();
-    expect(calls).toHaveLength(6);
+    expect(calls).toHaveLength(8);
     await maintenance.stop();
     expect(clock.nextTimerAt()).toBeNull();
   });
@@ -102,7 +109,7 @@ describe('maintenance', () => {
     clock.advance(60_000);
     await settle();
     expect([calls, maintenance.lastError()]).toEqual([
-      ['maintain', 'maintain', 'prune 30d', 'forget 8d'],
+      ['maintain', 'maintain', 'prune 30d', 'forget 8d', 'former 4d'],
       null,
     ]);
     await maintenance.stop();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '@milena/runtime';
+import type { FormerSubscriptions } from '../../src/former-ports.ts';
 import type { OperatorStore } from '../../src/operator-ports.ts';
 import type { DeadLetterStatus } from '../../src/ports.ts';
 import {
@@ -7,6 +8,7 @@ import {
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
@@ -23,6 +25,7 @@ import {
 } from '../../src/postgres/index.ts';
 import { describeApiKeyStore } from '../api-key-store.conformance.ts';
 import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
+import { describeFormerSubscriptions } from '../former-subscriptions.conformance.ts';
 import { describeHeldStores } from '../held-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
@@ -50,10 +53,11 @@ export function portsOn(name: string, url: () => string | undefined): void {
 
   const openSubscriptionStores = (
     clock: Clock,
-  ): Promise<SubscriptionStores & { operator: OperatorStore }> => {
+  ): Promise<SubscriptionStores & { operator: OperatorStore; former: FormerSubscriptions }> => {
     const deps = { pg, clock, secretBox: createSecretBox(randomBytes(32)) };
     return Promise.resolve({
       operator: createOperatorStore(deps),
+      former: createFormerSubscriptions(deps),
       subscriptions: createSubscriptionStore(deps),
       live: createLiveSubscriptionStore(deps),
       health: createSubscriptionHealthStore(deps),
@@ -66,6 +70,8 @@ export function portsOn(name: string, url: () => string | undefined): void {
   describeLiveSubscriptions(name, openSubscriptionStores);
 
   describeOperatorStore(name, openSubscriptionStores);
+
+  describeFormerSubscriptions(name, openSubscriptionStores);
 
   describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 

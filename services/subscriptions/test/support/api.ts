@@ -8,6 +8,7 @@ import {
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
@@ -111,6 +112,7 @@ export async function startApi(
     },
     idempotency: createIdempotencyStore(stores),
     operator: createOperatorStore(stores),
+    formerSubscriptions: createFormerSubscriptions(stores),
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
@@ -125,6 +127,7 @@ export async function startApi(
       retentionHours: 72,
       deadLetterRetentionDays: 30,
       hasFirstKey: apiKey !== '',
+      userAgent: 'Milena/0.0.0',
       operatorEndpoint: options.operatorEndpoint ?? null,
     },
   });

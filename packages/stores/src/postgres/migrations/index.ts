@@ -4,6 +4,7 @@ import { deadLetters } from './004-dead-letters.ts';
 import { heldDeliveries } from './006-held-deliveries.ts';
 import { replays } from './007-replays.ts';
 import { operatorNotices } from './008-operator-notices.ts';
+import { formerSubscriptions } from './009-former-subscriptions.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   heldDeliveries,
   replays,
   operatorNotices,
+  formerSubscriptions,
 ];

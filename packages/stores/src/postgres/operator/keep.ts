@@ -72,6 +72,8 @@ export async function removeOperator(pg: Postgres): Promise<boolean> {
     const { count } = await tx.query('DELETE FROM subscriptions WHERE id = $1', [OPERATOR_SUBSCRIPTION_ID]);
     if (count === 0) return false;
     await tx.query('DELETE FROM operator_notices');
+    // Made again, its versions begin anew.
+    await tx.query('DELETE FROM former_subscriptions WHERE subscription_id = $1', [OPERATOR_SUBSCRIPTION_ID]);
     await tx.query('UPDATE subscription_health SET told_since = NULL WHERE told_since IS NOT NULL');
     return true;
   });
