@@ -84,7 +84,6 @@ export interface CallDeps extends Pick<
   | 'subscriptions'
   | 'directory'
   | 'cancellations'
-  | 'replays'
   | 'apiKeys'
   | 'keyDirectory'
   | 'deliveries'
@@ -96,6 +95,7 @@ export interface CallDeps extends Pick<
   | 'config'
 > {
   deadLetters: Omit<SubscriptionsDeps['deadLetters'], 'prune'>;
+  replays: Omit<ReplayStore, 'prune'>;
   held: Pick<HeldStore, 'summaries' | 'drop'>;
   releases: Pick<ReleaseStore, 'setRate'>;
   replaySources: Record<ReplayFilter['source'], Pick<ReplaySource, 'count'>>;

@@ -71,6 +71,12 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
+      replays: {
+        prune: (olderThan: number) => {
+          calls.push(`replays ${(clock.now() - olderThan) / 86_400_000}d`);
+          return Promise.resolve(0);
+        },
+      } as never,
       formerSubscriptions: {
         prune: (olderThan: number) => {
           calls.push(`former ${(clock.now() - olderThan) / 86_400_000}d`);
@@ -92,10 +98,10 @@ describe('maintenance', () => {
   test('runs at start and every hour, until it is stopped', async () => {
     const { clock, calls, maintenance } = setUp();
     await maintenance.start();
-    expect(calls).toEqual(['maintain', 'prune 30d', 'forget 8d', 'former 4d']);
+    expect(calls).toEqual(['maintain', 'prune 30d', 'replays 30d', 'forget 8d', 'former 4d']);
     clock.advance(3_600_000);
     await settle();
-    expect(calls).toHaveLength(8);
+    expect(calls).toHaveLength(10);
     await maintenance.stop();
     expect(clock.nextTimerAt()).toBeNull();
   });
@@ -109,7 +115,7 @@ describe('maintenance', () => {
     clock.advance(60_000);
     await settle();
     expect([calls, maintenance.lastError()]).toEqual([
-      ['maintain', 'maintain', 'prune 30d', 'forget 8d', 'former 4d'],
+      ['maintain', 'maintain', 'prune 30d', 'replays 30d', 'forget 8d', 'former 4d'],
       null,
     ]);
     await maintenance.stop();
