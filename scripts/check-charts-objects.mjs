@@ -55,6 +55,17 @@ function secretsApart(objects) {
   holds(!known('ingest').includes('CLICKHOUSE_PASSWORD'), 'ingest knows ClickHouse');
 }
 
+/** The worker only has to know whether there is one. */
+function operatorApart(objects) {
+  const known = (part) =>
+    secretsOf(deployment(objects, part).template.spec).filter((name) => name.startsWith('OPERATOR_'));
+  equal(known('subscriptions'), ['OPERATOR_WEBHOOK_URL', 'OPERATOR_WEBHOOK_SECRET'], 'subscriptions');
+  equal(known('delivery'), ['OPERATOR_WEBHOOK_URL'], 'delivery');
+  equal([...known('ingest'), ...known('recorder')], [], 'ingest and recorder');
+  const { data } = one(objects, 'Secret', 'milena-secrets');
+  equal(atob(data['operator-webhook-url']), 'https://ops.example.com/hooks', 'the URL');
+}
+
 function scaled(objects, name) {
   const scaler = ofKind(objects, 'HorizontalPodAutoscaler').find((hpa) => hpa.metadata.name === name);
   holds(scaler?.spec.metrics[0].resource.name === 'cpu', `${name} does not scale by CPU`);
@@ -199,6 +210,7 @@ const OWN = {
   ],
   inline: [
     ['the collector is reached', (objects) => collectorWay(objects, 4319)],
+    ['delivery knows that there is an operator, and subscriptions alone the secret', operatorApart],
     [
       'the migration comes first, with its secret',
       (objects) => {

@@ -37,6 +37,7 @@ const VARIANTS = {
       'externalKafka.sasl.mechanism=plain',
       'externalKafka.sasl.username=u',
     ),
+    ...set('operatorWebhook.url=https://ops.example.com/hooks', 'operatorWebhook.secret=of-the-operator'),
     ...set('externalKafka.sasl.password=p', 'service.type=NodePort', 'service.ingestNodePort=30081'),
     ...set('externalKafka.ssl=true', 'auth.secretsKeyPrevious=old', 'settings.DATABASE_POOL_MAX=20'),
     ...set('settings.CLICKHOUSE_MAX_CONNECTIONS=20', 'settings.CLICKHOUSE_DATABASE=hooks'),
@@ -164,6 +165,8 @@ function brokenCharts() {
   values('words for a number', set('ingest.replicas=many'), /ingest\/replicas/);
   values('a port of no range', set('service.ingestNodePort=99999'), /ingestNodePort/);
   values('an engine twice', set('externalKafka.brokers=kafka:9092'), /both embedded .* and external/);
+  values('an operator without a secret', set('operatorWebhook.url=https://o.example'), /always signed/);
+  values('an operator at no URL', set('operatorWebhook.url=o.example'), /operatorWebhook/);
   values(
     'more workers than partitions',
     set('delivery.keda.enabled=true', 'delivery.keda.maxReplicas=13'),

@@ -73,6 +73,16 @@ One variable from a secret: (dict "name" … "secret" … "key" …)
 {{- end }}
 {{- end -}}
 
+{{/* (dict "root" $ "name" … "key" url or secret); nothing when there is no operator */}}
+{{- define "milena.env.operator" -}}
+{{- $operator := .root.Values.operatorWebhook -}}
+{{- if $operator.existingSecret }}
+{{ include "milena.fromSecret" (dict "name" .name "secret" $operator.existingSecret "key" .key) }}
+{{- else if $operator.url }}
+{{ include "milena.fromSecret" (dict "name" .name "secret" (include "milena.secretName" .root) "key" (printf "operator-webhook-%s" .key)) }}
+{{- end }}
+{{- end -}}
+
 {{- define "milena.env.extraCa" -}}
 {{- if .Values.extraCa.secretName }}
 - { name: NODE_EXTRA_CA_CERTS, value: '/etc/milena/ca/{{ .Values.extraCa.key }}' }

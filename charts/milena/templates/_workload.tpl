@@ -6,7 +6,7 @@ port 0: it has no API. scaled: something else sets the number of replicas.
 {{- $root := .root -}}
 {{- $values := index $root.Values .part -}}
 {{- $settings := dict "settings" $root.Values.settings "targets" (include "milena.allowedTargets" $root) -}}
-{{- $secrets := dict "auth" $root.Values.auth "postgres" $root.Values.externalPostgres "kafka" $root.Values.externalKafka "redis" $root.Values.externalRedis "clickhouse" $root.Values.externalClickhouse -}}
+{{- $secrets := dict "auth" $root.Values.auth "postgres" $root.Values.externalPostgres "kafka" $root.Values.externalKafka "redis" $root.Values.externalRedis "clickhouse" $root.Values.externalClickhouse "operator" $root.Values.operatorWebhook -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:

@@ -72,12 +72,20 @@ export function decideNext(facts: AttemptFacts): Decision {
     ? parseRetryAfter(result.retry_after, now)
     : null;
   const which = `retry ${attempt} of ${schedule.length}`;
+  const cap = `, capped at ${configured.at(-1)?.text ?? step.text}`;
   if (asked === null || asked <= scheduled) {
-    return { kind: 'retry', ...route(scheduled, facts), reason: `${which} after ${step.text}` };
+    return retry(`${which} after ${step.text}${step.ms > longest ? cap : ''}`, scheduled, facts);
   }
   const wish = `the endpoint asked for ${Math.ceil(asked / 1000)} s (Retry-After)`;
-  const capped = asked > longest ? `, capped at ${configured.at(-1)?.text ?? step.text}` : '';
-  return { kind: 'retry', ...route(Math.min(asked, longest), facts), reason: `${which}: ${wish}${capped}` };
+  return retry(`${which}: ${wish}${asked > longest ? cap : ''}`, Math.min(asked, longest), facts);
+}
+
+/** `due_at` is later than the reason alone would have it, so the reason says by how much. */
+function retry(why: string, wait: number, facts: AttemptFacts): Decision {
+  const routed = route(wait, facts);
+  const addedMs = routed.due_at - facts.now - wait;
+  const added = addedMs < 1000 ? `${addedMs} ms` : `${(addedMs / 1000).toFixed(1)} s`;
+  return { kind: 'retry', ...routed, reason: addedMs > 0 ? `${why}, plus ${added} of jitter` : why };
 }
 
 /**

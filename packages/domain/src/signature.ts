@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
 
 const SECRET_PREFIX = 'whsec_';
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
@@ -6,6 +7,22 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3
 const GENERATED_BYTES = 32;
 /** Clock difference between sender and receiver that is put up with, either way. */
 export const SIGNATURE_TOLERANCE_S = 300;
+
+/** Canonical base64 of 24 to 64 bytes (Standard Webhooks); the padding may be missing. */
+function isStandardSecret(secret: string): boolean {
+  const text = secret.slice(SECRET_PREFIX.length).replace(/={1,2}$/, '');
+  const key = Buffer.from(text, 'base64');
+  return key.length >= 24 && key.length <= 64 && key.toString('base64').replace(/=+$/, '') === text;
+}
+
+/** A secret that somebody chose: any text of some length, or one in the form of Standard Webhooks. */
+export const secretSchema = z
+  .string()
+  .regex(/^[\x20-\x7e]{8,256}$/, 'must be 8 to 256 printable ASCII characters')
+  .refine(
+    (secret) => !secret.startsWith(SECRET_PREFIX) || isStandardSecret(secret),
+    'must be base64 of 24 to 64 bytes after whsec_',
+  );
 
 /** A new secret in the form of Standard Webhooks: `whsec_` and the base64 of 32 random bytes. */
 export function generateSecret(): string {

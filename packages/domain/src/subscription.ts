@@ -50,6 +50,24 @@ export const customHeadersSchema = z
     'a header is given twice (names are compared without regard to case)',
   );
 
+/** Headers by which a subscription proves itself to its endpoint: `authorization`, `cookie`, `x-api-key`, … */
+const CREDENTIAL_HEADER = /^(authorization|cookie)$|(^|[-_])(api-?key|key|token|secret|password|auth)$/i;
+/** What is shown in place of a credential, and what a write sends back for "as it is". */
+export const CREDENTIAL_MASK = '***';
+
+export function isCredentialHeader(name: string): boolean {
+  return CREDENTIAL_HEADER.test(name);
+}
+
+/** The headers as they may be shown: those that hold credentials are named, their values are not. */
+export function maskCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value]): [string, string] => [
+    name,
+    isCredentialHeader(name) ? CREDENTIAL_MASK : value,
+  ]);
+  return Object.fromEntries(entries);
+}
+
 export const HEALTHS = ['healthy', 'failing', 'open', 'disabled'] as const;
 /** `open`: the breaker is open. `failing`: the last attempt failed. */
 export type Health = (typeof HEALTHS)[number];
@@ -99,6 +117,7 @@ export const subscriptionSchema = z
   .object({
     id: idSchema,
     ...subscriptionInputShape,
+    tenant_id: z.string().meta({ description: '`_operator`: the one of the operator.', example: 'default' }),
     disabled_reason: z.string().nullable(),
     has_secret: z.boolean(),
     health: z.enum(HEALTHS),

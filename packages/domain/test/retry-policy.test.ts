@@ -68,6 +68,19 @@ describe('what follows an attempt', () => {
     }
   });
 
+  it('says why at that time, jitter included', () => {
+    const reasons = [0, 0.000_01, 0.5].map((random) => failed({ random, attempt: 1 }).reason);
+    expect(reasons).toEqual([
+      'retry 1 of 5 after 10s',
+      'retry 1 of 5 after 10s, plus 1 ms of jitter',
+      'retry 1 of 5 after 10s, plus 500 ms of jitter',
+    ]);
+    expect(failed({ random: 0.5, attempt: 4 }).reason).toBe('retry 4 of 5 after 5m, plus 15.0 s of jitter');
+    expect(failed({ random: 0.5, status: 503, retryAfter: '120' }).reason).toBe(
+      'retry 1 of 5: the endpoint asked for 120 s (Retry-After), plus 6.0 s of jitter',
+    );
+  });
+
   it('goes by the delays of the subscription when it has its own', () => {
     const own = ['30s', '5m'];
     expect([1, 2, 3].map((attempt) => waitOf(failed({ own, attempt })))).toEqual([
@@ -95,6 +108,7 @@ describe('what follows an attempt', () => {
     expect(waitOf(failed({ configured, own: ['20s'] }))).toEqual([20_000, '30s']);
     expect(waitOf(failed({ configured, own: ['2h'] }))).toEqual([30_000, '30s']);
     expect(waitOf(failed({ configured, own: ['soon', '10s'] }))).toEqual([10_000, '10s']);
+    expect(failed({ configured, own: ['2h'] }).reason).toBe('retry 1 of 1 after 2h, capped at 30s');
     expect(failed({ configured, attempt: 9 }).kind).toBe('give_up');
   });
 

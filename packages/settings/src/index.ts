@@ -1,4 +1,4 @@
-import { parseDuration, type RetryDelay } from '@milena/domain';
+import { parseDuration, secretSchema, type RetryDelay } from '@milena/domain';
 import { LOG_LEVELS, type LogLevel, type Setting } from '@milena/runtime';
 
 function text(doc: string, fallback: string | null, secret = false): Setting<string> {
@@ -86,6 +86,13 @@ function parseRatio(value: string): number {
   throw new Error('must be a number from 0 to 1, for example 0.1');
 }
 
+function parseSecret(value: string): string {
+  if (value === '') return value;
+  const result = secretSchema.safeParse(value);
+  if (result.success) return value;
+  throw new Error(result.error.issues.map(({ message }) => message).join('; '));
+}
+
 function parseBrokers(value: string): string[] {
   const brokers = value.split(',').map((part) => part.trim());
   const isBroker = (broker: string): boolean => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker);
@@ -166,6 +173,18 @@ export const SETTINGS = {
         .map((part) => part.trim())
         .filter((part) => part !== ''),
   } satisfies Setting<string[]>,
+  OPERATOR_WEBHOOK_URL: url(
+    'Where operational events are delivered (docs/operational-events.md). Unset: none are made.',
+    '',
+    ['http:', 'https:'],
+    'https://ops.example.com/hooks',
+  ),
+  OPERATOR_WEBHOOK_SECRET: {
+    doc: 'Signs operational events; required with OPERATOR_WEBHOOK_URL. 8 to 256 characters, or whsec_ and base64 of 24 to 64 bytes.',
+    fallback: '',
+    secret: true,
+    parse: parseSecret,
+  } satisfies Setting<string>,
   KAFKA_PARTITIONS: wholeNumber(
     'Partitions of every delivery topic; fixed once the topics exist.',
     12,

@@ -136,11 +136,22 @@ test.each([
   ['DATABASE_URL', 'mysql://user:pw@host/db'],
   ['REDIS_URL', 'localhost:6379'],
   ['CLICKHOUSE_URL', 'clickhouse:8123'],
+  ['OPERATOR_WEBHOOK_URL', 'ftp://user:pw@host'],
 ])('%s of another kind is refused, without showing what may be a password', (name, value) => {
   const problems = problemsOf({ [name]: value });
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatch(new RegExp(`^${name}=\\(hidden\\): must be a URL such as `));
 });
+
+test.each(['short', 'whsec_c2hvcnQ=', 'umläute-umläute'])(
+  'a secret of the operator like %s is refused, and not shown',
+  (secret) => {
+    const [problem, ...more] = problemsOf({ OPERATOR_WEBHOOK_SECRET: secret });
+    expect(more).toEqual([]);
+    expect(problem).toMatch(/^OPERATOR_WEBHOOK_SECRET=\(hidden\): must be /);
+    expect(problem).not.toContain(secret);
+  },
+);
 
 test('where the engines are must be said', () => {
   expect(problemsOf({ KAFKA_BROKERS: '', DATABASE_URL: '', CLICKHOUSE_URL: '' })).toHaveLength(3);

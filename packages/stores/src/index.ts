@@ -1,6 +1,8 @@
 export * from './access-ports.ts';
+export * from './former-ports.ts';
 export * from './held-ports.ts';
 export * from './ledger-ports.ts';
 export { createLedgerReader } from './ledger/ledger-reader.ts';
+export * from './operator-ports.ts';
 export * from './ports.ts';
 export * from './replay-ports.ts';

@@ -73,6 +73,8 @@ export interface ReplayStore {
   list(filter: { tenant_id?: string; state?: ReplayState }, page: PageRequest): Promise<Page<Replay>>;
   /** The job in its new state; null when it isn't in one of `from`. */
   move(id: string, from: readonly ReplayState[], to: ReplayState): Promise<Replay | null>;
+  /** Forgets jobs that ended before this time (ms since the epoch), or were planned before it and never started. */
+  prune(olderThan: number): Promise<number>;
 }
 
 /**

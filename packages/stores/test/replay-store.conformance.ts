@@ -176,6 +176,36 @@ export function describeReplayStores(name: string, open: (clock: Clock) => Promi
       expect((await stores.leases.claim(me, LEASE_MS))?.id).toBe(id);
     });
 
+    test('forgets what ended or was planned long ago, and nothing that somebody still means', async () => {
+      const planned = await plan({ state: 'planned' });
+      const paused = await plan();
+      const cancelled = await plan();
+      const failed = await plan();
+      await stores.replays.move(paused.id, ['running'], 'paused');
+      await stores.replays.move(cancelled.id, ['running'], 'cancelled');
+      expect((await stores.leases.claim(me, LEASE_MS))?.id).toBe(failed.id);
+      clock.advance(1000);
+      await stores.leases.release(failed.id, me, { state: 'failed', error: 'a mistake' });
+      const running = await plan();
+      const kept = async () => {
+        const all = [planned, paused, cancelled, failed, running];
+        const found = await Promise.all(all.map(({ id }) => stores.replays.find(id)));
+        return found.flatMap((one) => (one === null ? [] : [one.state]));
+      };
+      await stores.replays.prune(START);
+      expect(await kept()).toEqual(['planned', 'paused', 'cancelled', 'failed', 'running']);
+      expect(await stores.replays.prune(START + 1)).toBeGreaterThanOrEqual(2);
+      expect(await kept()).toEqual(['paused', 'failed', 'running']);
+      expect(await stores.replays.prune(START + 1001)).toBeGreaterThanOrEqual(1);
+      expect(await kept()).toEqual(['paused', 'running']);
+    });
+
+    test('a thousand of them and more go at once', async () => {
+      await Promise.all(Array.from({ length: 1001 }, () => plan({ state: 'planned' })));
+      expect(await stores.replays.prune(START + 1)).toBeGreaterThanOrEqual(1001);
+      expect(await stores.replays.prune(START + 1)).toBe(0);
+    });
+
     test('the dead letters of a batch are replayed with it, and others left alone', async () => {
       const letters = [letter(), letter({ status: 'discarded' }), letter()];
       await stores.deadLetters.insert(letters);

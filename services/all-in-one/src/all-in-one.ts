@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createDemoReceiver } from '@milena/demo-receiver';
-import { createSsrfGuard } from '@milena/egress';
+import { createSsrfGuard, type SsrfGuard } from '@milena/egress';
 import { assertSafeToListen, createApiKeyAuthenticator } from '@milena/http';
 import {
   createAdminServer,
@@ -13,6 +13,7 @@ import {
   type ProcessPart,
   type ProcessPlan,
 } from '@milena/runtime';
+import { operatorEndpointOf } from '@milena/subscriptions/wire';
 import { version } from '../package.json';
 import { createApiPart } from './api-part.ts';
 import type { AllInOneConfig } from './config.ts';
@@ -26,7 +27,7 @@ import { createServicesPart, DEPENDENCIES } from './services-part.ts';
  */
 export function planAllInOne(config: AllInOneConfig, print: (text: string) => void): ProcessPlan {
   assertSafeToListen(config.HOST, config.API_KEY);
-  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  const guard = guardOf(config);
   const base = {
     config,
     version,
@@ -86,6 +87,13 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
       print(startMessage(endpoints, notesOn(config, dataDir.path), config.API_KEY !== ''));
     },
   };
+}
+
+/** @throws ConfigError when the operator's endpoint is none that may be reached */
+function guardOf(config: AllInOneConfig): SsrfGuard {
+  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  operatorEndpointOf(config, guard);
+  return guard;
 }
 
 /** Renamed into place: whoever waits for the file never reads half of it. */

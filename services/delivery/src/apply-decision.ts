@@ -22,6 +22,7 @@ interface ApplyDeps {
   logger: Logger;
   metrics: Metrics;
   worker: string;
+  config: { tellOperator: boolean };
 }
 
 /** A record in hand. */
@@ -52,6 +53,7 @@ export interface Apply {
 
 export function createApply(deps: ApplyDeps): Apply {
   const { appends, clock, metrics } = deps;
+  const { tellOperator } = deps.config;
 
   async function settle({ record, tenure }: Held, aftermath: Aftermath): Promise<boolean> {
     if (!(await appends.append(aftermath))) return false;
@@ -63,7 +65,8 @@ export function createApply(deps: ApplyDeps): Apply {
     ended: async (held, what, why) => {
       // Whoever has the partition now decides this anew.
       if (held.tenure.ended) return;
-      if (!(await settle(held, afterEnding(held.delivery, what, why, clock.now())))) return;
+      const by = { now: clock.now(), tellOperator };
+      if (!(await settle(held, afterEnding(held.delivery, what, why, by)))) return;
       metrics.dispositions.inc({ what });
       if (what === 'expired') metrics.deadLetters.inc({ reason: 'expired' });
     },
@@ -94,7 +97,7 @@ export function createApply(deps: ApplyDeps): Apply {
       if (deps.logger.isLevelEnabled(level)) deps.logger[level](line(held, made, attempt.attempt_id));
       const aftermath = tenure.ended
         ? attemptAlone(attempt)
-        : afterAttempt(delivery, attempt, decision, clock.now());
+        : afterAttempt(delivery, attempt, decision, { now: clock.now(), tellOperator });
       const settled = await settle(held, aftermath);
       if (settled && decision.kind === 'give_up')
         metrics.deadLetters.inc({ reason: gone ? 'gone' : 'failure' });

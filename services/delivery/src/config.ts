@@ -18,5 +18,6 @@ export const DELIVERY_SETTINGS = {
     'WORKER_CONCURRENCY',
     'DISABLE_AFTER',
     'ALLOWED_PRIVATE_TARGETS',
+    'OPERATOR_WEBHOOK_URL',
   ),
 } as const;

@@ -1,4 +1,5 @@
 import {
+  deadLetterDelivery,
   encodeDeadLetter,
   encodeDelivery,
   encodeHeld,
@@ -6,6 +7,7 @@ import {
   newId,
   outcomeOf,
   type Attempt,
+  type DeadLetterFacts,
   type Decision,
   type Delivery,
   type DispositionKind,
@@ -14,7 +16,7 @@ import {
   type PostResult,
   type RetryRoute,
 } from '@milena/domain';
-import { DEAD_LETTER, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
 
 const DEFER_WORDS: Record<DeferReason, string> = {
@@ -72,7 +74,7 @@ export function attemptRow(made: {
 /** What becomes of a delivery: what its history says, and where it goes. One append has both, so neither is without the other. */
 export interface Aftermath {
   entry: LogEntry | null;
-  next: LogRecord | null;
+  next: readonly LogRecord[];
 }
 
 /** Entries in one record of the delivery log: some 50 KB, and 1 MB at the very most. */
@@ -86,7 +88,7 @@ export function recordsOf(aftermaths: readonly Aftermath[]): LogRecord[] {
     const [first, ...others] = entries.slice(from, from + ENTRIES_PER_RECORD);
     if (first) records.push({ topic: DELIVERY_LOG, ...encodeLogEntries([first, ...others]) });
   }
-  for (const { next } of aftermaths) if (next !== null) records.push(next);
+  for (const { next } of aftermaths) records.push(...next);
   return records;
 }
 
@@ -95,21 +97,22 @@ export function afterAttempt(
   delivery: Delivery,
   attempt: Attempt,
   decision: Decision,
-  now: number,
+  by: { now: number; tellOperator: boolean },
 ): Aftermath {
   const { entry } = attemptAlone(attempt);
-  if (decision.kind === 'delivered') return { entry, next: null };
+  if (decision.kind === 'delivered') return { entry, next: [] };
   if (decision.kind === 'retry') {
     const fresh = { deferrals: 0, may_repeat: false };
     const next = { ...delivery, ...fresh, attempt: delivery.attempt + 1, due_at: decision.due_at };
-    return { entry, next: { topic: retryTopic(decision.delay), ...encodeDelivery(next) } };
+    return { entry, next: [{ topic: retryTopic(decision.delay), ...encodeDelivery(next) }] };
   }
   const reason = `${decision.reason}; last: ${attempt.error_detail}`;
-  return { entry, next: deadLetter(delivery, { reason, at: now, attempts: delivery.attempt }) };
+  const facts = { reason, at: by.now, attempts: delivery.attempt };
+  return { entry, next: deadLetter(delivery, facts, by.tellOperator) };
 }
 
 export function attemptAlone(attempt: Attempt): Aftermath {
-  return { entry: { kind: 'attempt', attempt }, next: null };
+  return { entry: { kind: 'attempt', attempt }, next: [] };
 }
 
 /** An ending without an attempt. What expired can still be replayed by hand, so it is kept as a dead letter. */
@@ -117,11 +120,12 @@ export function afterEnding(
   delivery: Delivery,
   what: 'cancelled' | 'expired',
   why: string,
-  now: number,
+  by: { now: number; tellOperator: boolean },
 ): Aftermath {
-  const entry = disposition(delivery, what, why, now, null);
-  if (what === 'cancelled') return { entry, next: null };
-  return { entry, next: deadLetter(delivery, { reason: why, at: now, attempts: delivery.attempt - 1 }) };
+  const entry = disposition(delivery, what, why, by.now, null);
+  if (what === 'cancelled') return { entry, next: [] };
+  const facts = { reason: why, at: by.now, attempts: delivery.attempt - 1 };
+  return { entry, next: deadLetter(delivery, facts, by.tellOperator) };
 }
 
 /** A delivery put off. Only the first time since its last attempt is logged: the rest says nothing new. */
@@ -132,7 +136,7 @@ export function afterDeferral(
   now: number,
 ): Aftermath {
   const again = { ...delivery, due_at: route.due_at, deferrals: delivery.deferrals + 1 };
-  const next = { topic: retryTopic(route.delay), ...encodeDelivery(again) };
+  const next = [{ topic: retryTopic(route.delay), ...encodeDelivery(again) }];
   if (delivery.deferrals > 0) return { entry: null, next };
   return { entry: disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), next };
 }
@@ -140,7 +144,7 @@ export function afterDeferral(
 /** A delivery of a paused subscription: kept until it is released, with its attempts left as they are. */
 export function afterHold(delivery: Delivery, now: number): Aftermath {
   const entry = disposition(delivery, 'held', 'the subscription is paused', now, null);
-  return { entry, next: { topic: HELD, ...encodeHeld(delivery, now) } };
+  return { entry, next: [{ topic: HELD, ...encodeHeld(delivery, now) }] };
 }
 
 function disposition(
@@ -155,9 +159,10 @@ function disposition(
   return { kind: 'disposition', disposition: { ...row, next_attempt_at: nextAttemptAt } };
 }
 
-function deadLetter(delivery: Delivery, facts: { reason: string; at: number; attempts: number }): LogRecord {
-  return {
-    topic: DEAD_LETTER,
-    ...encodeDeadLetter({ ...delivery, due_at: null, deferrals: 0, may_repeat: false }, facts),
-  };
+/** The letter and, when the operator is to be told, the event about it as a delivery of its own. */
+function deadLetter(delivery: Delivery, facts: DeadLetterFacts, tellOperator: boolean): LogRecord[] {
+  const fresh = { ...delivery, due_at: null, deferrals: 0, may_repeat: false };
+  const letter = { topic: DEAD_LETTER, ...encodeDeadLetter(fresh, facts) };
+  const event = tellOperator ? deadLetterDelivery(delivery, facts) : null;
+  return event === null ? [letter] : [letter, { topic: DELIVERIES, ...encodeDelivery(event) }];
 }

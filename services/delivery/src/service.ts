@@ -37,6 +37,8 @@ export interface DeliveryConfig {
   drainTimeoutMs: number;
   /** DISABLE_AFTER in ms. */
   disableAfterMs: number;
+  /** Whether OPERATOR_WEBHOOK_URL is set: each dead letter is then an event for the operator, too. */
+  tellOperator: boolean;
 }
 
 export interface DeliveryDeps {

@@ -19,6 +19,7 @@ export function wireDelivery(
     | 'WORKER_CONCURRENCY'
     | 'DRAIN_TIMEOUT_MS'
     | 'DISABLE_AFTER'
+    | 'OPERATOR_WEBHOOK_URL'
   >,
 ): DeliveryService {
   return createDeliveryService({
@@ -34,6 +35,7 @@ export function wireDelivery(
       concurrency: config.WORKER_CONCURRENCY,
       drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
       disableAfterMs: config.DISABLE_AFTER,
+      tellOperator: config.OPERATOR_WEBHOOK_URL !== '',
     },
   });
 }

@@ -47,11 +47,11 @@ describe('a delivery', () => {
     expect(attempts.map((a) => a.outcome)).toEqual([...Array(5).fill('failed_attempt'), 'failure']);
     expect(attempts.slice(0, 5).map((a) => a.next_attempt_at)).toEqual(times.slice(1));
     expect(attempts.map((a) => a.next_reason)).toEqual([
-      'retry 1 of 5 after 10s',
-      'retry 2 of 5 after 30s',
-      'retry 3 of 5 after 1m',
-      'retry 4 of 5 after 5m',
-      'retry 5 of 5 after 15m',
+      'retry 1 of 5 after 10s, plus 500 ms of jitter',
+      'retry 2 of 5 after 30s, plus 1.5 s of jitter',
+      'retry 3 of 5 after 1m, plus 3.0 s of jitter',
+      'retry 4 of 5 after 5m, plus 15.0 s of jitter',
+      'retry 5 of 5 after 15m, plus 45.0 s of jitter',
       'all 5 retries are used up',
     ]);
     expect(new Set(attempts.map((a) => a.attempt_id)).size).toBe(6);
@@ -93,7 +93,9 @@ describe('a delivery', () => {
     await world.pass(1);
     expect(world.posts).toHaveLength(2);
     expect(world.sentTo(retryTopic('5m'))).toMatchObject([{ attempt: 2, deferrals: 0 }]);
-    expect(world.attempts()[0]!.next_reason).toBe('retry 1 of 5: the endpoint asked for 120 s (Retry-After)');
+    expect(world.attempts()[0]!.next_reason).toBe(
+      'retry 1 of 5: the endpoint asked for 120 s (Retry-After), plus 6.0 s of jitter',
+    );
   });
 
   it('that is answered with 410 is over at once, and so is its subscription', async () => {
@@ -241,7 +243,7 @@ it('a failed attempt leaves a log line with every id and the decision', async ()
     attempt_id: world.attempts()[0]!.attempt_id,
     http_status: 500,
     decision: 'retry',
-    next_reason: 'retry 1 of 5 after 10s',
+    next_reason: 'retry 1 of 5 after 10s, plus 500 ms of jitter',
   });
   await world.service.stop();
 });

@@ -33,6 +33,7 @@ export const CONFIG: DeliveryConfig = {
   concurrency: 512,
   drainTimeoutMs: 15_000,
   disableAfterMs: 5 * 86_400_000,
+  tellOperator: false,
 };
 
 export interface Posted extends PostRequest {

@@ -1,3 +1,4 @@
+import { OPERATOR_SUBSCRIPTION_ID, OPERATOR_TENANT } from '@milena/domain';
 import { breachesOf, triesOnForeignTenant } from '@milena/testing';
 import { live } from './fakes.ts';
 import { KEY, startIngest, TENANT_KEY, type Ingest } from './harness.ts';
@@ -63,4 +64,19 @@ describe('a key that is bound to a tenant', () => {
     }
     expect((await ingest.post(`/ingest/${own.subscription.id}`, '{}', bound)).status).toBe(202);
   });
+});
+
+it('the operator’s subscription takes events from nobody, on no path: they would pass for ours', async () => {
+  const own = live({ id: OPERATOR_SUBSCRIPTION_ID, tenant_id: OPERATOR_TENANT });
+  for (const options of [{ open: true }, {}]) {
+    const ingest = await startIngest({ subscriptions: [own], ...options });
+    const key = options.open === true ? {} : { authorization: `Bearer ${KEY}` };
+    expect((await ingest.post(`/ingest/${OPERATOR_SUBSCRIPTION_ID}`, '{}', key)).status).toBe(404);
+    const named = await ingest.post('/api/v1/events', '{}', { ...key, 'x-tenant-id': OPERATOR_TENANT });
+    expect(named.status).toBe(400);
+    const item = { tenant_id: OPERATOR_TENANT, event_type: 'a', payload: 1 };
+    expect((await ingest.post('/api/v1/events/batch', JSON.stringify([item]), key)).status).toBe(422);
+    expect(ingest.log.records()).toEqual([]);
+    await ingest.stop();
+  }
 });

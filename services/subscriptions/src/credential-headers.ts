@@ -1,20 +1,9 @@
-import type { Subscription } from '@milena/domain';
+import { CREDENTIAL_MASK, isCredentialHeader, maskCredentials, type Subscription } from '@milena/domain';
 import { invalidBody } from './subscription-body.ts';
 
-/** What is shown in place of a value, and what a write sends back for "as it is". */
-const MASK = '***';
-/** Headers by which a subscription proves itself to its endpoint: `authorization`, `cookie`, `x-api-key`, … */
-const CREDENTIAL = /^(authorization|cookie)$|(^|[-_])(api-?key|key|token|secret|password|auth)$/i;
-
-type Headers = Record<string, string>;
-
-/** The subscription as it may be shown: the headers that hold credentials are named, their values are not. */
+/** The subscription as it may be shown. */
 export function withoutCredentials(subscription: Subscription): Subscription {
-  const headers = Object.entries(subscription.headers).map(([name, value]): [string, string] => [
-    name,
-    CREDENTIAL.test(name) ? MASK : value,
-  ]);
-  return { ...subscription, headers: Object.fromEntries(headers) };
+  return { ...subscription, headers: maskCredentials(subscription.headers) };
 }
 
 /**
@@ -23,14 +12,16 @@ export function withoutCredentials(subscription: Subscription): Subscription {
  */
 export function withCredentials<V extends string | null>(
   given: Record<string, V>,
-  stored: Headers,
+  stored: Readonly<Record<string, string>>,
 ): Record<string, V | string> {
   const known = new Map(Object.entries(stored).map(([name, value]) => [name.toLowerCase(), value]));
   const entries = Object.entries(given).map(([name, value]): [string, V | string] => {
-    if (value !== MASK || !CREDENTIAL.test(name)) return [name, value];
+    if (value !== CREDENTIAL_MASK || !isCredentialHeader(name)) return [name, value];
     const kept = known.get(name.toLowerCase());
     if (kept !== undefined) return [name, kept];
-    throw invalidBody([{ path: `headers.${name}`, message: `is ${MASK}, and there is no value to keep` }]);
+    throw invalidBody([
+      { path: `headers.${name}`, message: `is ${CREDENTIAL_MASK}, and there is no value to keep` },
+    ]);
   });
   return Object.fromEntries(entries);
 }

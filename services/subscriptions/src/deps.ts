@@ -10,10 +10,13 @@ import type {
   CancellationStore,
   DeadLetterStore,
   DeliveryReader,
+  FormerSubscriptions,
   HeldStore,
   HistoryWriter,
   IdempotencyStore,
   LedgerReader,
+  OperatorEndpoint,
+  OperatorStore,
   SecretResealer,
   ReleaseStore,
   ReplayFilter,
@@ -37,6 +40,10 @@ export interface SubscriptionsConfig {
   deliveryMaxAgeMs: number;
   /** Whether API_KEY is set; without it no further key can be made. */
   hasFirstKey: boolean;
+  /** As the delivery workers send it. */
+  userAgent: string;
+  /** Where operational events go; null = none are made. */
+  operatorEndpoint: OperatorEndpoint | null;
   /** Clients of the live tail at once; 100 when absent. */
   maxListeners?: number;
 }
@@ -55,6 +62,8 @@ export interface SubscriptionsDeps {
   /** Which deliveries the event store has. */
   recorded: Pick<HistoryWriter, 'known'>;
   idempotency: Pick<IdempotencyStore, 'maintain'>;
+  operator: OperatorStore;
+  formerSubscriptions: FormerSubscriptions;
   apiKeys: Omit<ApiKeyStore, 'findByHash' | 'any'>;
   keyDirectory: Pick<ApiKeyDirectory, 'forget'>;
   secrets: SecretResealer;
@@ -79,7 +88,6 @@ export interface CallDeps extends Pick<
   | 'subscriptions'
   | 'directory'
   | 'cancellations'
-  | 'replays'
   | 'apiKeys'
   | 'keyDirectory'
   | 'deliveries'
@@ -92,10 +100,12 @@ export interface CallDeps extends Pick<
   | 'config'
 > {
   deadLetters: Omit<SubscriptionsDeps['deadLetters'], 'prune'>;
+  replays: Omit<ReplayStore, 'prune'>;
   held: Pick<HeldStore, 'summaries' | 'drop'>;
   releases: Pick<ReleaseStore, 'setRate'>;
   replaySources: Record<ReplayFilter['source'], Pick<ReplaySource, 'count'>>;
   attempts: Pick<AttemptReader, 'search'>;
+  formerSubscriptions: Pick<FormerSubscriptions, 'at'>;
   liveTail: Pick<LiveTail, 'listen'>;
   /**
    * The tenant that a call is about: the one it names, or the only one that its key knows; undefined = any.

@@ -4,14 +4,28 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** A day longer than the log keeps a record of a hold, which could come again. */
 const RELEASED_KEPT_MS = 8 * DAY_MS;
+/** Attempts name the version they went by; they expire by whole partitions, some hours late. */
+const FORMER_KEPT_MS = DAY_MS;
+/** Since they ended, or since they were planned when nobody started them: as long as most dead letters are kept. */
+const REPLAYS_KEPT_MS = 30 * DAY_MS;
 /** After a failure: soon enough that a missing partition of the day to come is made in time. */
 const AGAIN_AFTER_MS = 60_000;
 
 /** Keeps the tables that only grow in bounds: once at start, then hourly. */
 export function createMaintenance(
-  deps: Pick<SubscriptionsDeps, 'idempotency' | 'deadLetters' | 'releases' | 'clock' | 'logger' | 'config'>,
+  deps: Pick<
+    SubscriptionsDeps,
+    | 'idempotency'
+    | 'deadLetters'
+    | 'releases'
+    | 'replays'
+    | 'formerSubscriptions'
+    | 'clock'
+    | 'logger'
+    | 'config'
+  >,
 ) {
-  const { idempotency, deadLetters, releases, clock, logger, config } = deps;
+  const { idempotency, deadLetters, releases, replays, formerSubscriptions, clock, logger, config } = deps;
   let running: Promise<void> | null = null;
   let cancelTimer: (() => void) | null = null;
   let stopped = false;
@@ -21,7 +35,9 @@ export function createMaintenance(
     try {
       await idempotency.maintain();
       const dropped = await deadLetters.prune(clock.now() - config.deadLetterRetentionDays * DAY_MS);
+      await replays.prune(clock.now() - REPLAYS_KEPT_MS);
       await releases.prune(clock.now() - RELEASED_KEPT_MS);
+      await formerSubscriptions.prune(clock.now() - config.retentionHours * HOUR_MS - FORMER_KEPT_MS);
       lastError = null;
       logger.info({ event: 'maintenance.done', dead_letters_dropped: dropped });
     } catch (error) {

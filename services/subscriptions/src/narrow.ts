@@ -1,4 +1,5 @@
-import { maySee, notFound, tenantAsked, type Principal } from '@milena/http';
+import { isOperatorSubscription } from '@milena/domain';
+import { HttpProblem, maySee, notFound, tenantAsked, type Principal } from '@milena/http';
 import type { CallDeps, SubscriptionsDeps } from './deps.ts';
 import type { LiveTail } from './live-tail/live-tail.ts';
 
@@ -14,6 +15,7 @@ export function narrow(parts: SubscriptionsDeps, liveTail: LiveTail, caller: Pri
   if (caller === null) throw new Error('a route that asks for no key has no use for the stores');
   const whole: CallDeps = {
     ...parts,
+    ...guardOperator(parts),
     liveTail,
     tenantAsked: (named) => tenantAsked(caller, named),
   };
@@ -40,6 +42,42 @@ export function narrow(parts: SubscriptionsDeps, liveTail: LiveTail, caller: Pri
       setRate: async (subscription, ...rate) => {
         if (!maySee(caller, subscription.tenant_id)) throw notFound('subscription');
         await whole.releases.setRate(subscription, ...rate);
+      },
+    },
+  };
+}
+
+/**
+ * The operator's subscription can be read by keys that are bound to no tenant, and is changed by the settings alone.
+ * @throws HttpProblem 409
+ */
+function refuseOperator(id: string): void {
+  if (!isOperatorSubscription(id)) return;
+  throw new HttpProblem(
+    409,
+    'operator-subscription',
+    'This subscription is the operator’s: it is changed by OPERATOR_WEBHOOK_URL and OPERATOR_WEBHOOK_SECRET alone.',
+  );
+}
+
+function guardOperator(parts: SubscriptionsDeps): Pick<CallDeps, 'subscriptions' | 'releases'> {
+  const { subscriptions, releases } = parts;
+  return {
+    subscriptions: {
+      ...subscriptions,
+      update: async (id, ...change) => {
+        refuseOperator(id);
+        return subscriptions.update(id, ...change);
+      },
+      remove: async (id, version) => {
+        refuseOperator(id);
+        return subscriptions.remove(id, version);
+      },
+    },
+    releases: {
+      setRate: async (subscription, ...rate) => {
+        refuseOperator(subscription.id);
+        await releases.setRate(subscription, ...rate);
       },
     },
   };
@@ -148,8 +186,8 @@ function narrowHistory(
   whole: CallDeps,
   caller: BoundCaller,
   mustBeOwn: MustBeOwn,
-): Pick<CallDeps, 'deliveries' | 'attempts' | 'stats' | 'ledger' | 'liveTail'> {
-  const { deliveries, attempts, stats, ledger, liveTail } = whole;
+): Pick<CallDeps, 'deliveries' | 'attempts' | 'formerSubscriptions' | 'stats' | 'ledger' | 'liveTail'> {
+  const { deliveries, attempts, formerSubscriptions, stats, ledger, liveTail } = whole;
   return {
     deliveries: {
       find: async (id) => ownOrNull(caller, await deliveries.find(id)),
@@ -164,6 +202,12 @@ function narrowHistory(
         const found = await attempts.search(within(caller, filter), page);
         if (found.data.length === 0) await mustBeOwn(filter.subscription_id);
         return found;
+      },
+    },
+    formerSubscriptions: {
+      at: async (...asked) => {
+        const found = await formerSubscriptions.at(...asked);
+        return new Map([...found].filter(([, { tenant_id }]) => maySee(caller, tenant_id)));
       },
     },
     stats: {

@@ -1,4 +1,4 @@
-import { createSsrfGuard } from '@milena/egress';
+import { createSsrfGuard, type SsrfGuard } from '@milena/egress';
 import { assertSafeToListen, createApiKeyAuthenticator, type Route } from '@milena/http';
 import { describeConfig, readConfig, type ConfigOf, type ProcessPlan } from '@milena/runtime';
 import {
@@ -14,7 +14,7 @@ import { version } from '../package.json';
 import { MIGRATION_SETTINGS, SUBSCRIPTIONS_SETTINGS } from './config.ts';
 import { migrateStores } from './migrate-stores.ts';
 import type { SubscriptionsService } from './service.ts';
-import { wireSubscriptions } from './wire.ts';
+import { operatorEndpointOf, wireSubscriptions } from './wire.ts';
 
 type Config = ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>;
 
@@ -25,6 +25,8 @@ type Config = ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>;
 export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
   const config = readConfig(env, SUBSCRIPTIONS_SETTINGS);
   assertSafeToListen(config.HOST, config.API_KEY);
+  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
+  operatorEndpointOf(config, guard);
   const base = createProcessBase('subscriptions', version, config);
   const engines = createEngines(base);
   const pg = engines.postgres(config);
@@ -42,7 +44,7 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
         base.logger.error({ event: 'clickhouse.not_migrated', err: error });
       });
       await migration.postgres;
-      const service = await createService(config, { ...base, pg, keyDirectory }, engines, told);
+      const service = await createService(config, { ...base, pg, keyDirectory, guard }, engines, told);
       await service.start();
       routes = service.routes;
       return {
@@ -71,15 +73,14 @@ export function planSubscriptions(env: NodeJS.ProcessEnv): ProcessPlan {
 
 async function createService(
   config: Config,
-  base: ProcessBase & { pg: Postgres; keyDirectory: ApiKeyDirectory },
+  base: ProcessBase & { pg: Postgres; keyDirectory: ApiKeyDirectory; guard: SsrfGuard },
   engines: Engines,
   told: AbortSignal,
 ): Promise<SubscriptionsService> {
   const log = await engines.log(config, told);
   const clickhouse = engines.clickhouse(config);
   const directory = engines.directory(config, base.pg);
-  const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
-  return wireSubscriptions({ ...base, ...directory, log, clickhouse, guard }, config);
+  return wireSubscriptions({ ...base, ...directory, log, clickhouse }, config);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { RouteDeps, SubscriptionsDeps } from './deps.ts';
 import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
 import { narrow } from './narrow.ts';
+import { createNotifier } from './operator/notifier.ts';
 import { createReleaser } from './releaser.ts';
 import { createReplayRunner } from './replays/runner.ts';
 import { createReseal } from './reseal.ts';
@@ -34,8 +35,8 @@ export interface SubscriptionsService {
   /** For the API server. */
   routes: Route[];
   /**
-   * Begins to release what need not be held, to carry on replays, to seal secrets of a key before anew, and the hourly
-   * maintenance; resolves after the first round of that. Never rejects: the API works without.
+   * Begins to release what need not be held, to carry on replays, to tell the operator, to seal secrets of a key before
+   * anew, and the hourly maintenance; resolves after the first round of that. Never rejects: the API works without.
    */
   start(): Promise<void>;
   /** Ends every live stream and waits for maintenance under way. Call it before the server is stopped. */
@@ -52,6 +53,7 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const reseal = createReseal(deps);
   const releaser = createReleaser(deps);
   const replays = createReplayRunner(deps);
+  const notifier = createNotifier(deps);
   const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail, caller) };
   return {
     routes: [
@@ -72,11 +74,12 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
       reseal.start();
       releaser.start();
       replays.start();
+      notifier.start();
       await maintenance.start();
     },
     stop: async () => {
       liveTail.close();
-      await Promise.all([releaser.stop(), replays.stop(), reseal.stop()]);
+      await Promise.all([releaser.stop(), replays.stop(), notifier.stop(), reseal.stop()]);
       await maintenance.stop();
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),

@@ -1,4 +1,4 @@
-import { generateSecret, subscriptionInputShape, type RetryDelay } from '@milena/domain';
+import { generateSecret, secretSchema, subscriptionInputShape, type RetryDelay } from '@milena/domain';
 import { HttpProblem, type FieldError } from '@milena/http';
 import type { SubscriptionInput } from '@milena/stores';
 import { z } from 'zod';
@@ -6,28 +6,12 @@ import type { SubscriptionsDeps } from './deps.ts';
 
 const shape = subscriptionInputShape;
 
-/** Canonical base64 of 24 to 64 bytes (Standard Webhooks); the padding may be missing. */
-function isStandardSecret(secret: string): boolean {
-  const text = secret.slice('whsec_'.length).replace(/={1,2}$/, '');
-  const key = Buffer.from(text, 'base64');
-  return key.length >= 24 && key.length <= 64 && key.toString('base64').replace(/=+$/, '') === text;
-}
-
 const secretShape = {
-  secret: z
-    .string()
-    .regex(/^[\x20-\x7e]{8,256}$/, 'must be 8 to 256 printable ASCII characters')
-    .refine(
-      (secret) => !secret.startsWith('whsec_') || isStandardSecret(secret),
-      'must be base64 of 24 to 64 bytes after whsec_',
-    )
-    .nullable()
-    .optional()
-    .meta({
-      description:
-        'Signs deliveries; never read back. null removes it, absent keeps it. A `whsec_…` one is used as Standard Webhooks says, any other by its own bytes.',
-      example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
-    }),
+  secret: secretSchema.nullable().optional().meta({
+    description:
+      'Signs deliveries; never read back. null removes it, absent keeps it. A `whsec_…` one is used as Standard Webhooks says, any other by its own bytes.',
+    example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  }),
   generate_secret: z
     .boolean()
     .optional()

@@ -31,10 +31,19 @@ const deliveryShape = {
 };
 
 export const deliverySchema = z.object(deliveryShape).meta({ id: 'Delivery' });
+/** An attempt where the whole story of one delivery is told. */
+export const attemptDetailSchema = attemptSchema
+  .extend({
+    curl: z.string().meta({
+      description:
+        'A command for a POSIX shell that makes the same request again. What is secret is not in it: it asks for WEBHOOK_SIGNATURE, HUB_SIGNATURE and HEADER_… from the environment, where the attempt had such a header. A long payload is fetched from this API, at MILENA_URL with the key in MILENA_KEY.',
+    }),
+  })
+  .meta({ id: 'AttemptDetail' });
 export const deliveryDetailSchema = z
   .object({
     ...deliveryShape,
-    attempts: z.array(attemptSchema).meta({ description: 'Newest first, all of them.' }),
+    attempts: z.array(attemptDetailSchema).meta({ description: 'Newest first, all of them.' }),
   })
   .meta({ id: 'DeliveryDetail' });
 

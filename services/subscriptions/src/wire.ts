@@ -14,9 +14,11 @@ import {
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createLedgerKept,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -26,17 +28,26 @@ import {
   type SecretBox,
 } from '@milena/stores/postgres';
 import type { SUBSCRIPTIONS_SETTINGS } from './config.ts';
+import { operatorEndpointOf } from './operator/endpoint.ts';
 import { createSubscriptionsService, type SubscriptionsDeps, type SubscriptionsService } from './service.ts';
+
+export { operatorEndpointOf } from './operator/endpoint.ts';
 
 /** The service over open engines: the same in a process of its own and in the all-in-one. */
 export function wireSubscriptions(
   parts: Pick<
     SubscriptionsDeps,
     'log' | 'directory' | 'keyDirectory' | 'guard' | 'clock' | 'logger' | 'metrics'
-  > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox },
+  > & { pg: Postgres; clickhouse: ClickHouse; secretBox: SecretBox; version: string },
   config: Pick<
     ConfigOf<typeof SUBSCRIPTIONS_SETTINGS>,
-    'RETRY_DELAYS' | 'LOG_RETENTION_HOURS' | 'DEAD_LETTER_RETENTION_DAYS' | 'DELIVERY_MAX_AGE' | 'API_KEY'
+    | 'RETRY_DELAYS'
+    | 'LOG_RETENTION_HOURS'
+    | 'DEAD_LETTER_RETENTION_DAYS'
+    | 'DELIVERY_MAX_AGE'
+    | 'API_KEY'
+    | 'OPERATOR_WEBHOOK_URL'
+    | 'OPERATOR_WEBHOOK_SECRET'
   >,
 ): SubscriptionsService {
   return createSubscriptionsService({
@@ -53,6 +64,8 @@ export function wireSubscriptions(
     replaySources: { dead_letters: createDeadLetterSource(parts), events: createEventSource(parts) },
     recorded: createHistoryWriter(parts),
     idempotency: createIdempotencyStore(parts),
+    operator: createOperatorStore(parts),
+    formerSubscriptions: createFormerSubscriptions(parts),
     deliveries: createDeliveryReader(parts),
     attempts: createAttemptReader(parts),
     stats: createStatsReader(parts),
@@ -63,6 +76,8 @@ export function wireSubscriptions(
       deadLetterRetentionDays: config.DEAD_LETTER_RETENTION_DAYS,
       deliveryMaxAgeMs: config.DELIVERY_MAX_AGE,
       hasFirstKey: config.API_KEY !== '',
+      userAgent: `Milena/${parts.version}`,
+      operatorEndpoint: operatorEndpointOf(config, parts.guard),
     },
   });
 }

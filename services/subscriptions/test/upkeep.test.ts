@@ -71,12 +71,26 @@ describe('maintenance', () => {
           return Promise.resolve(0);
         },
       } as never,
+      replays: {
+        prune: (olderThan: number) => {
+          calls.push(`replays ${(clock.now() - olderThan) / 86_400_000}d`);
+          return Promise.resolve(0);
+        },
+      } as never,
+      formerSubscriptions: {
+        prune: (olderThan: number) => {
+          calls.push(`former ${(clock.now() - olderThan) / 86_400_000}d`);
+          return Promise.resolve(0);
+        },
+      } as never,
       config: {
         retryDelays: [],
         retentionHours: 72,
-        deliveryMaxAgeMs: 0,
         deadLetterRetentionDays: 30,
+        deliveryMaxAgeMs: 0,
         hasFirstKey: false,
+        operatorEndpoint: null,
+        userAgent: '',
       },
     });
     return { clock, calls, state, maintenance };
@@ -85,10 +99,10 @@ describe('maintenance', () => {
   test('runs at start and every hour, until it is stopped', async () => {
     const { clock, calls, maintenance } = setUp();
     await maintenance.start();
-    expect(calls).toEqual(['maintain', 'prune 30d', 'forget 8d']);
+    expect(calls).toEqual(['maintain', 'prune 30d', 'replays 30d', 'forget 8d', 'former 4d']);
     clock.advance(3_600_000);
     await settle();
-    expect(calls).toHaveLength(6);
+    expect(calls).toHaveLength(10);
     await maintenance.stop();
     expect(clock.nextTimerAt()).toBeNull();
   });
@@ -102,7 +116,7 @@ describe('maintenance', () => {
     clock.advance(60_000);
     await settle();
     expect([calls, maintenance.lastError()]).toEqual([
-      ['maintain', 'maintain', 'prune 30d', 'forget 8d'],
+      ['maintain', 'maintain', 'prune 30d', 'replays 30d', 'forget 8d', 'former 4d'],
       null,
     ]);
     await maintenance.stop();

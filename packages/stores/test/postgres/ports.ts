@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '@milena/runtime';
+import type { FormerSubscriptions } from '../../src/former-ports.ts';
+import type { OperatorStore } from '../../src/operator-ports.ts';
 import type { DeadLetterStatus } from '../../src/ports.ts';
 import {
   createApiKeyStore,
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -21,9 +25,11 @@ import {
 } from '../../src/postgres/index.ts';
 import { describeApiKeyStore } from '../api-key-store.conformance.ts';
 import { describeDeadLetterStore } from '../dead-letter-store.conformance.ts';
+import { describeFormerSubscriptions } from '../former-subscriptions.conformance.ts';
 import { describeHeldStores } from '../held-store.conformance.ts';
 import { describeIdempotencyStore } from '../idempotency-store.conformance.ts';
 import { describeLiveSubscriptions } from '../live-subscriptions.conformance.ts';
+import { describeOperatorStore } from '../operator-store.conformance.ts';
 import { describeReplaySource } from '../replay-source.conformance.ts';
 import { describeReplayStores } from '../replay-store.conformance.ts';
 import { describeSecretResealer } from '../secret-resealer.conformance.ts';
@@ -45,9 +51,13 @@ export function portsOn(name: string, url: () => string | undefined): void {
     await database.drop();
   });
 
-  const openSubscriptionStores = (clock: Clock): Promise<SubscriptionStores> => {
+  const openSubscriptionStores = (
+    clock: Clock,
+  ): Promise<SubscriptionStores & { operator: OperatorStore; former: FormerSubscriptions }> => {
     const deps = { pg, clock, secretBox: createSecretBox(randomBytes(32)) };
     return Promise.resolve({
+      operator: createOperatorStore(deps),
+      former: createFormerSubscriptions(deps),
       subscriptions: createSubscriptionStore(deps),
       live: createLiveSubscriptionStore(deps),
       health: createSubscriptionHealthStore(deps),
@@ -58,6 +68,10 @@ export function portsOn(name: string, url: () => string | undefined): void {
   describeSubscriptionStore(name, openSubscriptionStores);
 
   describeLiveSubscriptions(name, openSubscriptionStores);
+
+  describeOperatorStore(name, openSubscriptionStores);
+
+  describeFormerSubscriptions(name, openSubscriptionStores);
 
   describeIdempotencyStore(name, (clock) => Promise.resolve(createIdempotencyStore({ pg, clock })));
 

@@ -6,8 +6,15 @@ import { cancelDelivery, findDelivery, findEvent, retryDelivery } from '../deliv
 import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
-import { deliveryDetailSchema, deliverySchema, queuedSchema, toDelivery } from '../views.ts';
-import { attemptPageSchema, idParams } from './common.ts';
+import { withCurl } from '../repeat-attempt.ts';
+import {
+  attemptDetailSchema,
+  deliveryDetailSchema,
+  deliverySchema,
+  queuedSchema,
+  toDelivery,
+} from '../views.ts';
+import { idParams } from './common.ts';
 
 const tag = 'Deliveries';
 const PATH = '/api/v1/deliveries/{id}';
@@ -20,6 +27,7 @@ const listQuery = pageQuery.extend({
   ...rangeQuery,
 });
 const listSchema = pageOf(deliverySchema).meta({ id: 'DeliveryPage' });
+const attemptsSchema = pageOf(attemptDetailSchema).meta({ id: 'AttemptDetailPage' });
 const replayedSchema = queuedSchema
   .extend({ replay_of: idSchema.meta({ description: 'The delivery that was asked to be retried.' }) })
   .meta({ id: 'Replayed' });
@@ -68,7 +76,7 @@ function read({ as }: RouteDeps): Route {
       const view = await findDelivery(deps, id, request);
       const page = { limit: ALL_ATTEMPTS, cursor: null };
       const attempts = await deps.attempts.search({ delivery_id: id }, page);
-      return { status: 200, body: { ...toDelivery(view), attempts: attempts.data } };
+      return { status: 200, body: { ...toDelivery(view), attempts: await withCurl(deps, attempts.data) } };
     },
   });
 }
@@ -83,13 +91,14 @@ function attempts({ as }: RouteDeps): Route {
     access: 'read',
     params: idParams,
     query: pageQuery,
-    replies: { 200: { description: 'A page of them.', schema: attemptPageSchema } },
+    replies: { 200: { description: 'A page of them.', schema: attemptsSchema } },
     problems: [400, 404],
     handler: async (request) => {
       const { params, query } = request;
       const deps = as(request.principal);
       await findDelivery(deps, params.id, request);
-      return { status: 200, body: await deps.attempts.search({ delivery_id: params.id }, query) };
+      const { data, next_cursor } = await deps.attempts.search({ delivery_id: params.id }, query);
+      return { status: 200, body: { data: await withCurl(deps, data), next_cursor } };
     },
   });
 }

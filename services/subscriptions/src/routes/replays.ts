@@ -170,6 +170,7 @@ function list({ as }: RouteDeps): Route {
     operation_id: 'listReplays',
     tag,
     summary: 'List replays, newest first',
+    description: 'A job is forgotten 30 days after it ended, or after it was planned if nobody started it.',
     access: 'read',
     query: listQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },

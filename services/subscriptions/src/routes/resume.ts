@@ -33,7 +33,7 @@ export function resumeRoutes({ as }: RouteDeps): Route[] {
       params: idParams,
       body: { kind: 'json', schema: resumeBody },
       replies: { 200: { description: 'As it is now.', schema: subscriptionSchema, headers: etagHeader } },
-      problems: [404, 422],
+      problems: [404, 409, 422],
       handler: async ({ params, body, principal, log }) => {
         const subscription = await resumeSubscription(as(principal), params.id, body.rate_per_s, log);
         const headers = { etag: etagOf(subscription.version) };

@@ -42,7 +42,7 @@ export function secretRoutes({ as }: RouteDeps): Route[] {
     headers: ifMatchHeader,
     body: { kind: 'json', schema: rotateBody },
     replies: { 200: { description: 'The new secret.', schema: rotatedSchema, headers: etagHeader } },
-    problems: [400, 404, 412, 422],
+    problems: [400, 404, 409, 412, 422],
     handler: async ({ principal, params, body, headers, log }) => {
       const rotated = await rotateSecret(as(principal), params.id, body.grace_period_s, headers, log);
       const { secret, previous_valid_until } = rotated;

@@ -129,7 +129,7 @@ function replace({ as }: RouteDeps): Route {
     replies: {
       200: { description: 'As it is now.', schema: subscriptionReplySchema, headers: etagHeader },
     },
-    problems: [400, 404, 412, 422],
+    problems: [400, 404, 409, 412, 422],
     handler: async ({ principal, params, headers, body, log }) =>
       writtenReply(await replaceSubscription(as(principal), params.id, body, headers, log), 200),
   });
@@ -169,7 +169,7 @@ function remove({ as }: RouteDeps): Route {
     params: idParams,
     headers: ifMatchHeader,
     replies: { 204: { description: 'Gone.', schema: null } },
-    problems: [400, 404, 412],
+    problems: [400, 404, 409, 412],
     handler: async ({ principal, params, headers, log }) => {
       await deleteSubscription(as(principal), params.id, headers, log);
       return { status: 204 };

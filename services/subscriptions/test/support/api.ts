@@ -1,17 +1,19 @@
 import { createSsrfGuard } from '@milena/egress';
 import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
 import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
-import { createLedgerReader, type LedgerHistory } from '@milena/stores';
+import { createLedgerReader, type LedgerHistory, type OperatorEndpoint } from '@milena/stores';
 import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
   createApiKeyStore,
   createCancellationStore,
   createDeadLetterSource,
   createDeadLetterStore,
+  createFormerSubscriptions,
   createHeldStore,
   createIdempotencyStore,
   createLedgerKept,
   createLiveSubscriptionStore,
+  createOperatorStore,
   createReleaseStore,
   createReplayLeases,
   createReplayStore,
@@ -67,6 +69,7 @@ export async function startApi(
     ledger?: LedgerHistory;
     apiKey?: string;
     config?: Partial<SubscriptionsConfig>;
+    operatorEndpoint?: OperatorEndpoint;
   } = {},
 ) {
   const clock = options.clock ?? systemClock;
@@ -122,6 +125,8 @@ export async function startApi(
       },
     },
     idempotency: createIdempotencyStore(stores),
+    operator: createOperatorStore(stores),
+    formerSubscriptions: createFormerSubscriptions(stores),
     deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
@@ -140,6 +145,8 @@ export async function startApi(
       deadLetterRetentionDays: 30,
       deliveryMaxAgeMs: 72 * 3_600_000,
       hasFirstKey: apiKey !== '',
+      userAgent: 'Milena/0.0.0',
+      operatorEndpoint: options.operatorEndpoint ?? null,
       ...options.config,
     },
   });

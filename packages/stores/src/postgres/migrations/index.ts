@@ -3,6 +3,8 @@ import { apiKeyRevocation } from './005-api-key-revocation.ts';
 import { deadLetters } from './004-dead-letters.ts';
 import { heldDeliveries } from './006-held-deliveries.ts';
 import { replays } from './007-replays.ts';
+import { operatorNotices } from './008-operator-notices.ts';
+import { formerSubscriptions } from './009-former-subscriptions.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -21,4 +23,6 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   apiKeyRevocation,
   heldDeliveries,
   replays,
+  operatorNotices,
+  formerSubscriptions,
 ];

@@ -8,6 +8,7 @@ import { findReplay } from './find.ts';
 import { insertReplay } from './insert.ts';
 import { listReplays } from './list.ts';
 import { moveReplay } from './move.ts';
+import { pruneReplays } from './prune.ts';
 import { releaseReplay } from './release.ts';
 import { renewReplay } from './renew.ts';
 
@@ -17,6 +18,7 @@ export function createReplayStore({ pg, clock }: { pg: Queryable; clock: Clock }
     find: (id) => findReplay(pg, id),
     list: (filter, page) => listReplays(pg, filter, page),
     move: (id, from, to) => moveReplay(pg, { id, from, to, nowMs: clock.now() }),
+    prune: (olderThan) => pruneReplays(pg, olderThan),
   };
 }
 

@@ -24,7 +24,7 @@ export function createSubscriptionStore(deps: {
     find: (id) => findSubscription(deps.pg, id),
     list: (filter, page) => listSubscriptions(deps.pg, filter, page),
     update: (id, changes, secret, version) => updateSubscription(deps, id, changes, secret, version),
-    remove: (id, version) => removeSubscription(deps.pg, id, version),
+    remove: (id, version) => removeSubscription(deps.pg, id, version, deps.clock.now()),
   };
 }
 

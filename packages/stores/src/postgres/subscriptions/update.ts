@@ -1,6 +1,7 @@
 import type { Clock } from '@milena/runtime';
 import type { SecretChange, SubscriptionInput, UpdateResult } from '../../ports.ts';
 import type { Postgres, Queryable } from '../client.ts';
+import { rememberFormer } from '../former-subscriptions/remember.ts';
 import type { SecretBox } from '../secret-box.ts';
 import { timeOf } from '../sql.ts';
 import { lockSubscription } from './lock.ts';
@@ -27,6 +28,7 @@ export async function updateSubscription(
     if (changes.tenant_id !== undefined) await moveToTenant(tx, id);
     await changeSecret(tx, { secretBox, nowMs, subscriptionId: id }, secret);
     const subscription = await findSubscription(tx, id);
+    await rememberFormer(tx, locked.subscription, subscription, nowMs);
     return subscription === null ? { kind: 'missing' } : { kind: 'updated', subscription };
   });
 }

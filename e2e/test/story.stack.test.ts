@@ -1,0 +1,4 @@
+import { story } from '../src/story.ts';
+import { distributed } from '../src/system.ts';
+
+story('distributed', distributed);

@@ -1,0 +1,4 @@
+import { story } from '../src/story.ts';
+import { allInOne } from '../src/system.ts';
+
+story('all-in-one', allInOne);
