@@ -6,7 +6,8 @@ requireNode();
 await ensureInstalled();
 await ensureBuilt();
 
-const child = spawn(process.execPath, ['--enable-source-maps', ALL_IN_ONE, ...process.argv.slice(2)], {
+const flags = ['--enable-source-maps', '--no-parallel-scavenge'];
+const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 // A terminal sends its signals to the child as well; one sent to this process alone is passed on.

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { NODE_FLAGS } from './service-process.ts';
 
 const MAIN = path.resolve(__dirname, '../../../services/all-in-one/dist/main.cjs');
 
@@ -68,7 +69,7 @@ async function readyEndpoints(file: string, child: ChildProcess, output: () => s
 /** Starts the built all-in-one on free ports and waits until it is ready. */
 export async function startAllInOne(options: AllInOneOptions = {}): Promise<RunningAllInOne> {
   const dataDir = options.dataDir ?? temporaryDataDir();
-  const child = spawn(process.execPath, ['--enable-source-maps', options.main ?? MAIN], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, options.main ?? MAIN], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

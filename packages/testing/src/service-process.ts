@@ -4,6 +4,8 @@ import path from 'node:path';
 
 /** Of the repository, as seen from this file; a bundle must say it. */
 const ROOT = path.resolve(__dirname, '../../..');
+/** As the Dockerfile and the start script have them: a process has one thread of its own, and its collections need no more. */
+export const NODE_FLAGS = ['--enable-source-maps', '--no-parallel-scavenge'];
 const START_TIMEOUT_MS = 60_000;
 
 /** A built service as a process of its own, told where it listens by its own log. */
@@ -43,7 +45,7 @@ export async function startServiceProcess(
   root = ROOT,
 ): Promise<ServiceProcess> {
   const name = path.basename(place);
-  const child = spawn(process.execPath, ['--enable-source-maps', path.join(root, place, 'dist/main.cjs')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, path.join(root, place, 'dist/main.cjs')], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

@@ -51,6 +51,7 @@ export function createResting({ hasTime, leaders, steer }: RestingDeps): Resting
       const now = performance.now();
       const look = now - (lookedAt.get(nodeId) ?? -Infinity) >= LOOK_MS;
       if (look) lookedAt.set(nodeId, now);
+      else if ([...topics.values()].every(({ all, asleep }) => asleep.size === all.length)) return;
       for (const [topic, { all, paused, asleep }] of topics) {
         const turning = (leaders(topic, all)[nodeId] ?? []).filter((one) => asleep.has(one) === look);
         for (const one of turning) {
