@@ -1,5 +1,6 @@
 // `npm run bench`: builds what is needed and runs the benchmark; `npm run bench -- --help` lists its options.
-// `npm run bench:isolation` runs another one: what healthy endpoints suffer from a sick neighbour.
+// `npm run bench:isolation` runs another one: what healthy endpoints suffer from a sick neighbour; `npm run bench:due` a
+// third: how punctual retries are.
 import path from 'node:path';
 import { ROOT, ensureBuilt, ensureInstalled, enginesInto, requireNode, run } from './lib.mjs';
 
@@ -14,8 +15,6 @@ if (process.argv.includes('--distributed')) {
   }
 }
 const options = process.argv.slice(2);
-const isolation = options[0] === 'isolation';
-const script = path.join(ROOT, 'bench/dist', isolation ? 'isolation-process.cjs' : 'main.cjs');
-process.exit(
-  await run(process.execPath, ['--enable-source-maps', script, ...options.slice(isolation ? 1 : 0)]),
-);
+const other = ['isolation', 'due'].includes(options[0]) ? options.shift() : null;
+const script = path.join(ROOT, 'bench/dist', other ? `${other}-process.cjs` : 'main.cjs');
+process.exit(await run(process.execPath, ['--enable-source-maps', script, ...options]));

@@ -1,9 +1,13 @@
-/** Makes a subscription and returns its id. */
-export async function subscribe(api: string, target: string): Promise<string> {
+/** Makes a subscription and returns its id; `changes`: further fields of it. */
+export async function subscribe(
+  api: string,
+  target: string,
+  changes: Record<string, unknown> = {},
+): Promise<string> {
   const reply = await fetch(`${api}/api/v1/subscriptions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ target_url: target, max_in_flight: 64 }),
+    body: JSON.stringify({ target_url: target, max_in_flight: 64, ...changes }),
   });
   if (reply.status !== 201) throw new Error(`no subscription: ${await reply.text()}`);
   return ((await reply.json()) as { id: string }).id;

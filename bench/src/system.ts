@@ -22,8 +22,8 @@ export interface SystemUnderTest {
 }
 
 /** One process over embedded parts, on a fresh data directory. What it starts (the database) counts as its own. */
-export async function embedded(): Promise<SystemUnderTest> {
-  const milena = await startAllInOne({ main: path.join(ROOT, 'services/all-in-one/dist/main.cjs') });
+export async function embedded(env: Record<string, string> = {}): Promise<SystemUnderTest> {
+  const milena = await startAllInOne({ main: path.join(ROOT, 'services/all-in-one/dist/main.cjs'), env });
   return {
     api: milena.api,
     ingest: milena.api,
@@ -36,8 +36,8 @@ export async function embedded(): Promise<SystemUnderTest> {
 }
 
 /** A process for each service, over the engines of scripts/stack. */
-export async function distributed(): Promise<SystemUnderTest> {
-  const milena = await startDistributed({ root: ROOT, env: { KAFKA_PARTITIONS: '12' } });
+export async function distributed(env: Record<string, string> = {}): Promise<SystemUnderTest> {
+  const milena = await startDistributed({ root: ROOT, env: { KAFKA_PARTITIONS: '12', ...env } });
   const services = (['ingest', 'delivery', 'recorder', 'subscriptions'] as const).flatMap((name) =>
     milena.replicas(name).map(({ pid }) => ({ name, pid, ours: true })),
   );
