@@ -138,10 +138,18 @@ async function main(): Promise<void> {
 
     const ofBound = await measure('bound', { ...boundTarget, events, rate: null });
     const ofMilena = await measure('milena', { ...target, events, rate: null });
+    const again = await measure('bound again', { ...boundTarget, events, rate: null });
     const rate = ofMilena.result.accepted / ofMilena.seconds / 2;
     const ofPaced = paced > 0 ? await measure('paced', { ...target, events: paced, rate }) : null;
     process.stdout.write(
-      report({ bound: ofBound, milena: ofMilena, paced: ofPaced, rate, json: values.json }),
+      report({
+        bound: ofBound,
+        milena: ofMilena,
+        boundAgain: again,
+        paced: ofPaced,
+        rate,
+        json: values.json,
+      }),
     );
     const lost = ofMilena.result.accepted - ofMilena.seen.distinct;
     if (lost !== 0 || ofMilena.seen.repeated !== 0) process.exitCode = 1;
