@@ -14,6 +14,10 @@ export interface Connection {
   readonly origin: string;
   /** Sends the exchange's request once, connecting first when there is no open connection. */
   run(exchange: Exchange, target: Target, headers: string[]): void;
+  /** The exchange is over: forgets it. */
+  rest(): void;
+  /** Cuts the exchange short that is under way, if one is. */
+  cut(reason: Error): void;
   /** Closes it at once; resolves when its socket is gone. What runs on it hears an error. */
   destroy(): Promise<void>;
 }
@@ -60,6 +64,12 @@ export function createConnection(target: Target, connect: Connect, onClose: () =
       current = exchange;
       exchange.resolved_address = address;
       client.dispatch({ path, method: 'POST', headers, body: exchange.request.body }, exchange);
+    },
+    rest: () => {
+      current = null;
+    },
+    cut: (reason) => {
+      current?.cut(reason);
     },
     destroy: () => {
       abandonConnect?.();

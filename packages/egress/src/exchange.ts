@@ -105,6 +105,13 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectProgress {
     this.#cancelDeadline();
   }
 
+  /** Stops with a fault, unless it is over. */
+  cut(reason: Error): void {
+    if (this.#ended) return;
+    this.abandon();
+    this.#ending.onFault(reason);
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#ended || this.#sentMono !== null) {
       // Twice for one exchange would be a second request that the target sees: never.
@@ -143,9 +150,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectProgress {
   onResponseError(_controller: unknown, error: Error): void {
     const unsendable =
       error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError;
-    if (unsendable && !this.#ended) {
-      this.abandon();
-      this.#ending.onFault(error);
+    if (unsendable) {
+      this.cut(error);
       return;
     }
     this.#end(classifyExchangeError(error, this.stage === 'body'), false);

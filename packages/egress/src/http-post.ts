@@ -62,11 +62,16 @@ export function createHttpPost(deps: HttpPostDeps): HttpPost {
   const connect = createConnect(deps);
   const targetOf = createTargets(deps.guard);
   const idle = createIdleConnections(MAX_IDLE_CONNECTIONS);
-  const busy = new Map<Connection, () => void>();
+  /**
+   * All connections; who is busy, and with what, they know themselves. A map of that, changed with every POST, would keep
+   * whole deliveries alive: V8 leaves a chain of outgrown tables behind that only a full collection breaks.
+   */
+  const connections = new Set<Connection>();
   const closing = new Set<Promise<void>>();
   let closed = false;
 
   function discard(connection: Connection): void {
+    connections.delete(connection);
     const gone = connection.destroy().finally(() => closing.delete(gone));
     closing.add(gone);
   }
@@ -75,28 +80,23 @@ export function createHttpPost(deps: HttpPostDeps): HttpPost {
     const connection = createConnection(target, connect, () => {
       if (idle.remove(connection)) discard(connection);
     });
+    connections.add(connection);
     return connection;
   }
 
   function send(request: PostRequest, target: Target): Promise<PostResult> {
     return new Promise((resolve, reject) => {
       const connection = idle.take(target.origin) ?? open(target);
-      const fail = (error: Error): void => {
-        busy.delete(connection);
-        discard(connection);
-        reject(error);
-      };
       const exchange = new Exchange(request, clock, {
         onResult: (result, reusable) => {
-          busy.delete(connection);
+          connection.rest();
           if (!reusable || !idle.put(connection)) discard(connection);
           resolve(result);
         },
-        onFault: fail,
-      });
-      busy.set(connection, () => {
-        exchange.abandon();
-        fail(new HttpPostClosedError('Cut short: the HTTP client was closed.'));
+        onFault: (error) => {
+          discard(connection);
+          reject(error);
+        },
       });
       connection.run(exchange, target, wireHeaders(request.headers, userAgent));
     });
@@ -110,10 +110,9 @@ export function createHttpPost(deps: HttpPostDeps): HttpPost {
     },
     close: async () => {
       closed = true;
-      for (const abandon of [...busy.values()]) abandon();
-      for (const connection of idle.all()) {
-        idle.remove(connection);
-        discard(connection);
+      for (const connection of [...connections]) {
+        if (idle.remove(connection)) discard(connection);
+        else connection.cut(new HttpPostClosedError('Cut short: the HTTP client was closed.'));
       }
       await Promise.all(closing);
     },

@@ -4,6 +4,8 @@ import { createIdleConnections } from '../src/idle-connections.ts';
 const connectionTo = (origin: string): Connection => ({
   origin,
   run: () => undefined,
+  rest: () => undefined,
+  cut: () => undefined,
   destroy: () => Promise.resolve(),
 });
 
