@@ -5,6 +5,7 @@ import { Kafka, logLevel, type Admin, type ISocketFactory, type KafkaConfig } fr
 import type { KafkaLogOptions } from './options.ts';
 import { quickenEncoder } from './quick-encoder.ts';
 import { quietRequestQueues } from './quiet.ts';
+import { shortenMemory } from './short-memory.ts';
 
 /** Pause between tries within one call of the client; whoever calls it tries again for longer. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 };
@@ -29,6 +30,7 @@ export interface Clients {
 export function createClients(options: KafkaLogOptions): Clients {
   quietRequestQueues();
   quickenEncoder();
+  shortenMemory();
   const { ssl, sasl, clientId = 'milena' } = options;
   const alive = new Set<KafkaClient>();
   let dead = false;

@@ -2,6 +2,9 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default class RequestQueue {
     private readonly pending: unknown[];
     scheduleCheckPendingRequests(this: { pending: unknown[] }): void;
+    /** Requests without an answer by their number. */
+    inflight: Iterable<[number, unknown]> | object;
+    push: (this: RequestQueue, request: unknown) => void;
   }
 }
 
