@@ -1,8 +1,9 @@
 import type { Clock, Logger } from '@milena/runtime';
+import type { Run } from '../done-runs.ts';
 import type { ConsumeOptions, GroupLag } from '../message-log.ts';
 import { createConsumer, type LmdbConsumer } from './consumer.ts';
 import { createGroup, type Group } from './group.ts';
-import type { Marks } from './layout.ts';
+import type { Beyond, Marks } from './layout.ts';
 import type { Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
@@ -23,11 +24,12 @@ export function createConsumers(deps: {
   topics: Topics;
   partitions: number;
   marks: Marks;
+  beyond: Beyond;
   window: { maxRecords: number; maxBytes: number };
-  committed(group: string, partition: TopicPartition): void;
+  progressed(group: string, partition: TopicPartition, marked: boolean): void;
   flush(): Promise<void>;
 }): Consumers {
-  const { topics, marks } = deps;
+  const { topics, marks, beyond } = deps;
   const groups = new Map<string, Group>();
   const consumers = new Set<LmdbConsumer>();
 
@@ -36,12 +38,15 @@ export function createConsumers(deps: {
     if (known !== undefined) return known;
     const ofGroup = marks.get(name) ?? new Map<string, number[]>();
     marks.set(name, ofGroup);
+    const beyondOfGroup = beyond.get(name) ?? new Map<string, () => readonly Run[]>();
+    beyond.set(name, beyondOfGroup);
     const group = createGroup({
       name,
       partitions: deps.partitions,
       marks: ofGroup,
-      onCommit: (partition) => {
-        deps.committed(name, partition);
+      beyond: beyondOfGroup,
+      onProgress: (partition, marked) => {
+        deps.progressed(name, partition, marked);
       },
     });
     groups.set(name, group);
