@@ -8,7 +8,6 @@ export interface Run {
 const VERSION = '1:';
 /** Six bits a character: five of the number, lowest first, and one for "there is more". Most numbers take one. */
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
 const BASE = 32;
 
 /**
@@ -75,8 +74,8 @@ function decodeNumbers(text: string): number[] | null {
   let number = 0;
   let place = 1;
   for (const digit of text) {
-    const value = VALUES.get(digit);
-    if (value === undefined) return null;
+    const value = DIGITS.indexOf(digit);
+    if (value < 0) return null;
     number += (value % BASE) * place;
     place *= BASE;
     if (value >= BASE) continue;

@@ -1,9 +1,8 @@
 import type { Clock, Logger } from '@milena/runtime';
-import type { Run } from '../done-runs.ts';
 import type { ConsumeOptions, GroupLag } from '../message-log.ts';
 import { createConsumer, type LmdbConsumer } from './consumer.ts';
 import { createGroup, type Group } from './group.ts';
-import type { Beyond, Marks } from './layout.ts';
+import { ofGroup, type Beyond, type Marks } from './layout.ts';
 import type { Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
@@ -36,15 +35,11 @@ export function createConsumers(deps: {
   const groupOf = (name: string): Group => {
     const known = groups.get(name);
     if (known !== undefined) return known;
-    const ofGroup = marks.get(name) ?? new Map<string, number[]>();
-    marks.set(name, ofGroup);
-    const beyondOfGroup = beyond.get(name) ?? new Map<string, () => readonly Run[]>();
-    beyond.set(name, beyondOfGroup);
     const group = createGroup({
       name,
       partitions: deps.partitions,
-      marks: ofGroup,
-      beyond: beyondOfGroup,
+      marks: ofGroup(marks, name),
+      beyond: ofGroup(beyond, name),
       onProgress: (partition, marked) => {
         deps.progressed(name, partition, marked);
       },

@@ -83,11 +83,8 @@ export function createGroup(options: {
       beyond.set(id, () => tracker.beyond());
     },
     progressed: (partition, mark) => {
-      let ofTopic = marks.get(partition.topic);
-      if (ofTopic === undefined) {
-        ofTopic = Array.from({ length: options.partitions }, () => 0);
-        marks.set(partition.topic, ofTopic);
-      }
+      const ofTopic = marks.get(partition.topic) ?? Array.from({ length: options.partitions }, () => 0);
+      marks.set(partition.topic, ofTopic);
       const marked = mark > (ofTopic[partition.partition] ?? 0);
       if (marked) ofTopic[partition.partition] = mark;
       options.onProgress(partition, marked);

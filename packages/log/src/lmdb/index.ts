@@ -67,14 +67,12 @@ export async function createLmdbLog(options: LmdbLogOptions): Promise<MessageLog
 function assemble(options: LmdbLogOptions, storage: Storage, layout: Layout): MessageLog {
   const { clock, logger, partitions } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const marks = readMarks(storage);
-  const beyond = readBeyond(storage);
+  const progress = { marks: readMarks(storage), beyond: readBeyond(storage) };
   const recentBytes = limits.recentBytesPerPartition;
-  const topics = openTopics({ storage, layout, specs: options.topics, marks, beyond, recentBytes });
+  const topics = openTopics({ storage, layout, specs: options.topics, ...progress, recentBytes });
   const retention = createRetention({
     topics,
-    marks,
-    beyond,
+    ...progress,
     nudge: () => {
       writer.nudge();
     },
@@ -91,7 +89,7 @@ function assemble(options: LmdbLogOptions, storage: Storage, layout: Layout): Me
   });
   const window = { maxRecords: limits.heldRecordsPerPartition, maxBytes: limits.heldBytesPerPartition };
   const consumers = createConsumers({
-    ...{ storage, clock, logger, topics, partitions, marks, beyond, window },
+    ...{ storage, clock, logger, topics, partitions, ...progress, window },
     progressed: (group, partition, marked) => {
       retention.progressed(group, partition, marked);
     },

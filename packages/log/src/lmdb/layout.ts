@@ -123,9 +123,7 @@ export function readMarks(storage: Storage): Marks {
   const marks: Marks = new Map();
   for (const { key, value } of storage.range(MARKS_PREFIX, MARKS_END, Number.MAX_SAFE_INTEGER)) {
     const [group = '', topic = ''] = key.subarray(MARKS_PREFIX.length).toString('utf8').split('\0');
-    const ofGroup = marks.get(group) ?? new Map<string, number[]>();
-    marks.set(group, ofGroup);
-    ofGroup.set(
+    ofGroup(marks, group).set(
       topic,
       Array.from({ length: value.length / MARK_BYTES }, (_, partition) =>
         value.readDoubleBE(partition * MARK_BYTES),
@@ -133,6 +131,13 @@ export function readMarks(storage: Storage): Marks {
     );
   }
   return marks;
+}
+
+/** A group's part, made when it is missing. */
+export function ofGroup<T>(groups: Map<string, Map<string, T>>, group: string): Map<string, T> {
+  const known = groups.get(group) ?? new Map<string, T>();
+  groups.set(group, known);
+  return known;
 }
 
 /** Null: nothing to store. The offsets are as they are, not from the mark: what is done stays done. */
@@ -149,10 +154,8 @@ export function readBeyond(storage: Storage): Beyond {
   const beyond: Beyond = new Map();
   for (const { key, value } of storage.range(DONE_PREFIX, DONE_END, Number.MAX_SAFE_INTEGER)) {
     const [group = '', id = ''] = key.subarray(DONE_PREFIX.length).toString('utf8').split('\0');
-    const ofGroup = beyond.get(group) ?? new Map<string, () => readonly Run[]>();
-    beyond.set(group, ofGroup);
     const runs = decodeRuns(value.toString('utf8'), 0);
-    ofGroup.set(id, () => runs);
+    ofGroup(beyond, group).set(id, () => runs);
   }
   return beyond;
 }
