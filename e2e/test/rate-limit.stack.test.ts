@@ -206,6 +206,8 @@ describe(`a rate limit of ${RATE_PER_S} a second over ${WORKERS} workers`, () =>
   // A member learns that the group is shared out anew when it sends its next heartbeat, and what it finishes from then
   // on until it knows its new share it can't commit: the one that gets the partition then makes these requests again.
   it('holds while a worker comes; nothing is made again but what was under way then where it went, and says so', async () => {
+    // One has two partitions then, of which it gives one away.
+    for (const one of system.replicas('delivery').slice(WORKERS - 1)) await one.stop();
     const sent = await send(limited, 15 * RATE_PER_S);
     const all = [...sent.values()].flat();
     await part(all, 0.3);
@@ -216,12 +218,6 @@ describe(`a rate limit of ${RATE_PER_S} a second over ${WORKERS} workers`, () =>
     await atRest();
     const repeated = await repeatedOf(sent);
     const when = repeated.map(({ at }) => at);
-    console.error(
-      'REPEATED',
-      repeated.length,
-      when.map((at) => at - startedAt),
-      joinedAt - startedAt,
-    );
     expect(Math.min(...when, Infinity)).toBeGreaterThanOrEqual(startedAt);
     expect(Math.max(...when, -Infinity)).toBeLessThanOrEqual(joinedAt + COMMITS_MS);
     expect(new Set(repeated.map(({ path }) => path)).size).toBeLessThanOrEqual(SUBSCRIPTIONS);
