@@ -47,8 +47,8 @@ export interface Hand<R extends PartitionReader> {
   window: DueWindow<HeldRecord>;
   paused: boolean;
   onRecord: (record: ConsumedRecord) => void;
-  /** What of this reader is done has grown: its tracker's mark may be committed. */
-  onMark: (reader: R) => void;
+  /** More of this reader's records is done, at its tracker's mark or beyond. */
+  onDone: (reader: R) => void;
   onReadFailed: (reader: R, error: unknown) => void;
 }
 
@@ -72,6 +72,10 @@ export function takeTurn<R extends PartitionReader>(reader: R, hand: Hand<R>): O
     const record = peekSafely(reader, hand);
     if (record === undefined) return 'empty';
     const { offset, dueAt, value } = record;
+    if (reader.tracker.wasDone(offset)) {
+      passOver(reader, offset, hand);
+      continue;
+    }
     const early = dueAt !== null && dueAt > now;
     if (!early && !budget.fits(value.length)) return 'blocked';
     reader.advance();
@@ -80,6 +84,13 @@ export function takeTurn<R extends PartitionReader>(reader: R, hand: Hand<R>): O
     else handOut(reader, read, hand);
   }
   return 'more';
+}
+
+/** It was done before the partition came here. */
+function passOver<R extends PartitionReader>(reader: R, offset: number, hand: Hand<R>): void {
+  reader.advance();
+  const { tracker } = reader;
+  if (tracker.done(tracker.track(offset))) hand.onDone(reader);
 }
 
 function peekSafely<R extends PartitionReader>(reader: R, hand: Hand<R>): StoredRecord | undefined {
@@ -113,7 +124,8 @@ function handOut<R extends PartitionReader>(reader: R, { record, ticket }: HeldR
       reader.unackedRecords -= 1;
       reader.unackedBytes -= bytes;
       budget.give(1, bytes);
-      if (reader.tracker.done(ticket)) hand.onMark(reader);
+      reader.tracker.done(ticket);
+      hand.onDone(reader);
     },
   });
 }

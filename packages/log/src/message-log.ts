@@ -19,8 +19,9 @@ export interface ConsumedRecord extends LogRecord {
   /** True when an earlier owner of the partition may have handled this record already (it lay before the log's end when this consumer got the partition). */
   maybeRedelivered: boolean;
   /**
-   * Marks the record done. Acks may come in any order; what is committed is the highest contiguous mark, so a later
-   * success never commits past an earlier record that is still open. An ack after the partition was taken away is ignored.
+   * Marks the record done. Acks may come in any order; what is committed is the highest contiguous mark and which
+   * records beyond it are done, so a later success never commits past an earlier record that is still open, nor comes
+   * again with it. An ack after the partition was taken away is ignored.
    */
   ack(): void;
 }
@@ -48,11 +49,14 @@ export interface ConsumeOptions {
 export interface LogConsumer {
   /** Stops handing out records; what is out can still be acked. Idempotent. */
   pause(): void;
-  /** Stops, commits the contiguous mark of every partition and leaves the group. Unacked records go to the next owner. */
+  /** Stops, commits what is done and leaves the group. Unacked records go to the next owner, and only these. */
   stop(): Promise<void>;
 }
 
-/** How far a group is behind in one topic: records not yet committed, those held back by a due time included. */
+/**
+ * How far a group is behind in one topic: records from its marks on, those held back by a due time included, and also
+ * those that are done but lie behind one that is open.
+ */
 export interface GroupLag {
   topic: string;
   records: number;

@@ -3,6 +3,7 @@ import { consumingGuarantees } from './conformance/consuming.ts';
 import { dueTimeGuarantees } from './conformance/due-times.ts';
 import { durabilityGuarantees } from './conformance/durability.ts';
 import { groupGuarantees } from './conformance/groups.ts';
+import { handOverGuarantees } from './conformance/hand-over.ts';
 import type { Hooks } from './conformance/harness.ts';
 
 export type { Hooks, OpenedLog, OpenOptions } from './conformance/harness.ts';
@@ -24,6 +25,9 @@ export function messageLogConformance(name: string, hooks: Hooks): void {
     });
     describe('groups', () => {
       groupGuarantees(hooks);
+    });
+    describe('handing over', () => {
+      handOverGuarantees(hooks);
     });
   });
 }

@@ -37,6 +37,19 @@ afterEach(async () => {
   await Promise.all(all.map(({ log }) => log.close()));
 });
 
+/** A process that consumes without acking, to be frozen. */
+async function startFrozen(prefix: string): Promise<{ frozen: ChildProcess; output: () => string }> {
+  const frozen = spawn(process.execPath, ['-', BROKERS.join(','), prefix, String(PARTITIONS)], {
+    cwd: __dirname,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.push(frozen);
+  let output = '';
+  frozen.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  frozen.stdin.end(await bundled('consume-nothing-acked.ts'));
+  return { frozen, output: () => output };
+}
+
 describe('groups on Kafka', () => {
   it('what stays here over a rebalance is not handed out again, and what was in flight can be acked', async () => {
     const prefix = newPrefix();
@@ -154,16 +167,9 @@ describe('groups on Kafka', () => {
   it('a member that was frozen for longer than its session gives up what the others went on with', async () => {
     const prefix = newPrefix();
     const one = await open(prefix);
-    const frozen = spawn(process.execPath, ['-', BROKERS.join(','), prefix, String(PARTITIONS)], {
-      cwd: __dirname,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    children.push(frozen);
-    let output = '';
-    frozen.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-    frozen.stdin.end(await bundled('consume-nothing-acked.ts'));
+    const { frozen, output } = await startFrozen(prefix);
     await one.log.append(inEveryPartition('first'));
-    await until('it had all', () => output.split('got first').length === PARTITIONS + 1);
+    await until('it had all', () => output().split('got first').length === PARTITIONS + 1);
 
     frozen.kill('SIGSTOP');
     // Waits until the frozen one's session is over.
@@ -173,11 +179,48 @@ describe('groups on Kafka', () => {
     await b.count(2 * PARTITIONS);
     await b.consumer.stop();
     frozen.kill('SIGCONT');
-    await until('it knows', () => output.includes('revoked'));
+    await until('it knows', () => output().includes('revoked'));
     await one.log.append(inEveryPartition('third'));
-    await until('it goes on', () => output.split('got third').length === PARTITIONS + 1);
-    expect(output.split('got first')).toHaveLength(PARTITIONS + 1);
-    expect(output).not.toContain('got second');
+    await until('it goes on', () => output().split('got third').length === PARTITIONS + 1);
+    expect(output().split('got first')).toHaveLength(PARTITIONS + 1);
+    expect(output()).not.toContain('got second');
     expect(await commits(one)).toEqual([2, 2, 2, 2]);
+  });
+
+  it('a member that was frozen gives up what the others have done, also when no mark has moved', async () => {
+    const prefix = newPrefix();
+    const one = await open(prefix);
+    const { frozen, output } = await startFrozen(prefix);
+    const times = (what: string): number => output().split(what).length - 1;
+    await one.log.append([...inEveryPartition('first'), ...inEveryPartition('second')]);
+    await until('it had all', () => times('got') === 2 * PARTITIONS);
+
+    frozen.kill('SIGSTOP');
+    const b = await collect(one.log);
+    await b.count(2 * PARTITIONS);
+    for (const consumed of b.got) if (consumed.value.toString() === 'second') consumed.ack();
+    await b.consumer.stop();
+    expect(await commits(one)).toEqual([0, 0, 0, 0]);
+    frozen.kill('SIGCONT');
+    await until('it knows', () => output().includes('revoked'));
+    await one.log.append(inEveryPartition('third'));
+    await until('it goes on', () => times('got third') === PARTITIONS);
+    expect([times('got first'), times('got second')]).toEqual([2 * PARTITIONS, PARTITIONS]);
+  });
+
+  it('more done beyond the mark than a commit can say is committed as far as it can, and the rest repeats', async () => {
+    const one = await open(newPrefix(), { heldRecordsPerPartition: 3_000 });
+    const headers = { 'due-at': '9999999999999' };
+    const values = Array.from({ length: 4_000 }, (_, n) =>
+      record(0, String(n), n % 2 === 0 ? { headers } : {}),
+    );
+    await one.log.append(values);
+    const a = await collect(one.log, { ack: true });
+    await a.count(2_000);
+    await a.consumer.stop();
+    const b = await collect(one.log);
+    await one.log.append([record(0, 'new')]);
+    await until('all came', () => b.values().includes('new'));
+    expect(b.values()).toEqual([...a.values().slice(1_899), 'new']);
   });
 });

@@ -1,7 +1,7 @@
 import { createTestClock } from '@milena/runtime';
 import { createHolding, type Holding } from '../src/kafka/holding.ts';
 import { DEFAULT_LIMITS, type KafkaLogLimits } from '../src/kafka/options.ts';
-import { topicPartition } from '../src/kafka/reader.ts';
+import { topicPartition, type Reader } from '../src/kafka/reader.ts';
 import type { ConsumedRecord, ConsumeOptions } from '../src/message-log.ts';
 
 const PLACE = topicPartition('t', 0);
@@ -17,7 +17,11 @@ function messages(from: number, count: number, bytes = 800, dueAt?: number): Fet
   }));
 }
 
-function hold(options: Partial<ConsumeOptions> = {}, limits: Partial<KafkaLogLimits> = {}) {
+function hold(
+  options: Partial<ConsumeOptions> = {},
+  limits: Partial<KafkaLogLimits> = {},
+  onDone: (reader: Reader) => void = () => undefined,
+) {
   const got: ConsumedRecord[] = [];
   const paused = new Set<string>();
   const clock = createTestClock();
@@ -25,13 +29,13 @@ function hold(options: Partial<ConsumeOptions> = {}, limits: Partial<KafkaLogLim
     clock,
     limits: { ...DEFAULT_LIMITS, fetchBytesPerPartition: 10_000, readAheadBytes: 30_000, ...limits },
     options: { group: 'g', topics: ['t'], onRecord: (record) => got.push(record), ...options },
-    onMark: () => undefined,
+    onDone,
     onPaused: (reader) => {
       if (reader.paused) paused.add(reader.partition.id);
       else paused.delete(reader.partition.id);
     },
   });
-  holding.gain(PLACE, { start: 0, end: 0 });
+  holding.gain(PLACE, { start: 0, end: 0, done: [] });
   return { holding, got, paused, clock };
 }
 
@@ -74,7 +78,7 @@ describe('what a Kafka consumer holds', () => {
 
   it('all partitions together are bounded too, and one with nothing read ahead is fetched all the same', async () => {
     const { holding, got, paused } = hold({ maxUnackedRecords: 1 }, { readAheadBytes: 5_000 });
-    holding.gain(OTHER, { start: 0, end: 0 });
+    holding.gain(OTHER, { start: 0, end: 0, done: [] });
     holding.feed(PLACE.id, messages(0, 6));
     expect([...paused]).toEqual([PLACE.id]);
     holding.feed(OTHER.id, messages(0, 1));
@@ -112,7 +116,7 @@ describe('what a Kafka consumer holds', () => {
     holding.lose(new Set([0]));
     expect(revoked).toEqual([0]);
     expect([...paused]).toEqual([]);
-    holding.gain(PLACE, { start: 0, end: 20 });
+    holding.gain(PLACE, { start: 0, end: 20, done: [] });
     holding.feed(PLACE.id, messages(0, 1));
     await turns();
     got[0]!.ack();
@@ -120,5 +124,40 @@ describe('what a Kafka consumer holds', () => {
     got[1]!.ack();
     expect(holding.of(PLACE.id)!.tracker.mark()).toBe(1);
     expect(got.map(({ maybeRedelivered }) => maybeRedelivered)).toEqual([false, true]);
+  });
+
+  it('what an earlier owner has done is not handed out, due or not, and the mark passes it', async () => {
+    const { holding, got, clock } = hold({ maxUnackedRecords: 1 });
+    const done = [
+      { from: 1, to: 3 },
+      { from: 4, to: 5 },
+    ];
+    holding.gain(PLACE, { start: 0, end: 20, done });
+    holding.feed(PLACE.id, messages(0, 1, 800, clock.now() + 1_000));
+    holding.feed(PLACE.id, messages(1, 1, 800, clock.now() + 1_000));
+    holding.feed(PLACE.id, messages(2, 4));
+    await turns();
+    for (let n = 0; n < 2; n += 1) {
+      got[n]!.ack();
+      await turns();
+    }
+    expect(offsets(got)).toEqual([3, 5]);
+    expect(holding.of(PLACE.id)!.tracker.mark()).toBe(0);
+    expect(holding.of(PLACE.id)!.tracker.beyond()).toEqual([{ from: 1, to: 6 }]);
+    clock.advance(1_000);
+    await turns();
+    got[2]!.ack();
+    expect(offsets(got)).toEqual([3, 5, 0]);
+    expect(holding.of(PLACE.id)!.tracker.mark()).toBe(6);
+  });
+
+  it('where the first records are gone, the mark passes what an earlier owner has done, and that is told', async () => {
+    const told: number[] = [];
+    const { holding, got } = hold({}, {}, (reader) => told.push(reader.tracker.mark()));
+    holding.gain(PLACE, { start: 0, end: 20, done: [{ from: 2, to: 4 }] });
+    holding.feed(PLACE.id, messages(2, 2));
+    await turns();
+    expect(got).toEqual([]);
+    expect(told).toEqual([3, 4]);
   });
 });

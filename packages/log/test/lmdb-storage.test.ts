@@ -2,6 +2,8 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLogger, createTestClock } from '@milena/runtime';
 import { createLmdbLog } from '../src/lmdb/index.ts';
+import { readBeyond } from '../src/lmdb/layout.ts';
+import { openStorage } from '../src/lmdb/storage.ts';
 import type { MessageLog } from '../src/message-log.ts';
 import type { TopicSpec } from '../src/topics.ts';
 import { collect, record, records, TOPIC, until } from './conformance/harness.ts';
@@ -172,5 +174,47 @@ describe('the log on LMDB', () => {
     await count(20 - refused.length);
     await log.append([record(0, Buffer.alloc(20_000))]);
     await count(21 - refused.length);
+  });
+
+  it('an offset of a record that is done is never given again, also when all records became too old', async () => {
+    const log = await open(table(['g']));
+    await log.append(records(0, 10));
+    const first = await collect(log);
+    await first.count(10);
+    for (const consumed of first.got.slice(3)) consumed.ack();
+    await first.consumer.stop();
+    clock.advance(HOUR_MS + 60_000);
+    clock.advance(1_000);
+    await until('all are gone', async () => (await stored(log)) === 0);
+    await log.close();
+
+    const again = await open(table(['g']));
+    await again.append(records(0, 10));
+    const second = await collect(again);
+    await second.count(10);
+    expect(second.got.map(({ offset }) => Number(offset))).toEqual(records(0, 10).map((_, n) => 10 + n));
+  });
+
+  it('what is done beyond a mark is stored no longer than it lies beyond it', async () => {
+    const beyond = (): number => {
+      const storage = openStorage(path);
+      const found = readBeyond(storage).get('g')?.size ?? 0;
+      void storage.close();
+      return found;
+    };
+    const log = await open(table(['g']));
+    await log.append([...records(0, 3), ...records(1, 3)]);
+    const first = await collect(log);
+    await first.count(6);
+    for (const consumed of first.got) if (consumed.value.toString() === '1') consumed.ack();
+    await log.close();
+    expect(beyond()).toBe(2);
+
+    const again = await open(table(['g']));
+    const second = await collect(again);
+    await second.count(4);
+    second.got.find(({ partition, value }) => partition === 0 && value.toString() === '0')!.ack();
+    await again.close();
+    expect(beyond()).toBe(1);
   });
 });

@@ -82,4 +82,70 @@ describe('offset tracker', () => {
     tracker.done(stuck);
     expect(tracker.mark()).toBe(1_000_001);
   }, 10_000);
+
+  it('tells what is done beyond the mark, over hand-overs, as a slow model does', () => {
+    const seed = Date.now() % 2 ** 31;
+    const random = randomFrom(seed);
+    /** By offset, all records there are: whether it is done. Gaps between them. */
+    const records = new Map<number, boolean>();
+    for (let offset = 0; records.size < 3_000; offset += random() < 0.1 ? 1 + Math.floor(random() * 50) : 1) {
+      records.set(offset, false);
+    }
+    const offsets = [...records.keys()];
+    let tracker = createOffsetTracker(0);
+    let open = new Map<number, number>();
+    let next = 0;
+    const check = (step: number): void => {
+      const beyond = tracker.beyond();
+      const told = (offset: number): boolean =>
+        offset < tracker.mark() || beyond.some(({ from, to }) => from <= offset && offset < to);
+      const wrong = offsets.find((offset) => told(offset) !== records.get(offset));
+      const ordered = beyond.every(
+        ({ from, to }, n) => from < to && from > (beyond[n - 1]?.to ?? tracker.mark() - 1),
+      );
+      if (wrong !== undefined || !ordered) throw new Error(`seed ${seed}, step ${step}: ${wrong}`);
+    };
+    for (let step = 0; [...records.values()].includes(false); step += 1) {
+      if (random() < 0.002) {
+        tracker = createOffsetTracker(tracker.mark(), tracker.beyond());
+        open = new Map();
+        next = offsets.filter((offset) => offset < tracker.mark()).length;
+      }
+      const offset = offsets[next];
+      if (offset !== undefined && (open.size === 0 || random() < 0.5)) {
+        next += 1;
+        const wasDone = tracker.wasDone(offset);
+        expect(wasDone).toBe(records.get(offset));
+        const ticket = tracker.track(offset);
+        if (wasDone) tracker.done(ticket);
+        else open.set(offset, ticket);
+      } else {
+        const choices = [...open.keys()].slice(random() < 0.1 ? 0 : 5, 64);
+        const chosen = choices[Math.floor(random() * choices.length)];
+        if (chosen === undefined) continue;
+        tracker.done(open.get(chosen)!);
+        open.delete(chosen);
+        records.set(chosen, true);
+      }
+      if (step % 20 === 0) check(step);
+    }
+    check(-1);
+    // The last owner may not have come to what those before it did last.
+    for (const offset of offsets.slice(next)) {
+      expect(tracker.wasDone(offset)).toBe(true);
+      tracker.done(tracker.track(offset));
+    }
+    expect(tracker.mark()).toBe(offsets.at(-1)! + 1);
+    expect(tracker.beyond()).toEqual([]);
+  });
+
+  it('tells what a million acks beyond an old record come to as fast as what one does', () => {
+    const tracker = createOffsetTracker(0);
+    tracker.track(0);
+    for (let offset = 1; offset <= 1_000_000; offset += 1) tracker.done(tracker.track(offset));
+    for (let n = 0; n < 100_000; n += 1) {
+      if (tracker.beyond()[0]?.to !== 1_000_001) throw new Error('a run is missing');
+    }
+    expect(tracker.beyond()).toEqual([{ from: 1, to: 1_000_001 }]);
+  }, 10_000);
 });

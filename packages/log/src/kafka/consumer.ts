@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Logger } from '@milena/runtime';
 import { LogUnavailableError, type ConsumeOptions, type LogConsumer } from '../message-log.ts';
-import { reasonOf, within, type AdminDesk, type Clients } from './clients.ts';
+import { allWithin, within } from '../done-runs.ts';
+import { reasonOf, within as inTime, type AdminDesk, type Clients } from './clients.ts';
 import { createCommitter, type Committer } from './committer.ts';
 import { createHolding, type Holding } from './holding.ts';
 import type { Names, Place } from './names.ts';
@@ -60,8 +61,8 @@ interface Course {
  * Joins the group and hands out records until it is stopped, over as many sessions as it takes.
  *
  * A share-out of the group takes away what is no longer ours and leaves the rest as it is, records in flight included.
- * Before we commit again, the group's commits are read: where one is beyond our own mark, another member had the
- * partition in between, and ours starts anew from there.
+ * Before we commit again, the group's commits are read: where one tells of more than we have done, another member had
+ * the partition in between, and ours starts anew from there.
  */
 export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
   let settle: Course['settle'] = () => undefined;
@@ -73,8 +74,8 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
   });
   const holding = createHolding({
     ...deps,
-    onMark: (reader) => {
-      committer.moved(reader);
+    onDone: (reader) => {
+      committer.progressed(reader);
     },
     onPaused: (reader) => {
       showPaused(course, reader);
@@ -189,9 +190,7 @@ async function confirm(course: Course, session: Session): Promise<void> {
   const { deps, holding, epoch } = course;
   const ranges = await readRanges(course);
   if (ranges === null || course.epoch !== epoch) return;
-  const passed = [...holding.readers()].filter(
-    ({ partition, tracker }) => (ranges.get(partition.id)?.start ?? 0) > tracker.mark(),
-  );
+  const passed = [...holding.readers()].filter((reader) => !hasDone(reader, ranges.get(reader.partition.id)));
   holding.lose(new Set(passed.map(({ partition }) => partition.partition)));
   for (const partition of course.assigned) {
     const range = ranges.get(partition.id);
@@ -205,6 +204,13 @@ async function confirm(course: Course, session: Session): Promise<void> {
   holding.suspend(false);
   deps.logger?.info({ event: 'log.joined', group: deps.options.group, partitions: holding.numbers() });
   course.settle(null);
+}
+
+/** Whatever the group has committed was done here: nobody else had the partition, or nothing came of it. */
+function hasDone({ tracker }: Reader, range: PartitionRange | undefined): boolean {
+  if (range === undefined) return true;
+  const mark = tracker.mark();
+  return range.start <= mark && allWithin(within(range.done, mark, Infinity), tracker.beyond());
 }
 
 /** Null when the share-out that asked is void. */
@@ -233,7 +239,7 @@ async function stop(course: Course, consumer: KafkaConsumer): Promise<void> {
   // group is being shared out anew the broker refuses commits: when others leave or join at the same time as we do.
   const deadline = performance.now() + LAST_COMMIT_MS;
   while (committer.pending() && performance.now() < deadline) {
-    await within(deadline - performance.now(), committer.flush()).catch(() => undefined);
+    await inTime(deadline - performance.now(), committer.flush()).catch(() => undefined);
     if (committer.pending()) await sleep(COMMIT_AGAIN_MS);
   }
   committer.stop();

@@ -1,6 +1,7 @@
 import type { Clock } from '@milena/runtime';
 import type { KafkaMessage } from 'kafkajs';
 import { createBudget } from '../budget.ts';
+import type { Run } from '../done-runs.ts';
 import { createDueWindow } from '../due-window.ts';
 import { takeTurn, type Hand, type HeldRecord } from '../hand-out.ts';
 import type { ConsumeOptions } from '../message-log.ts';
@@ -12,8 +13,8 @@ interface HoldingDeps {
   clock: Clock;
   limits: KafkaLogLimits;
   options: ConsumeOptions;
-  /** More of this reader's records may be committed. */
-  onMark: (reader: Reader) => void;
+  /** More of this reader's records is done. */
+  onDone: (reader: Reader) => void;
   /** `reader.paused` has changed. */
   onPaused: (reader: Reader) => void;
 }
@@ -22,7 +23,7 @@ interface HoldingDeps {
 export interface Holding {
   readers(): IterableIterator<Reader>;
   of(id: string): Reader | undefined;
-  gain(partition: TopicPartition, range: { start: number; end: number }): void;
+  gain(partition: TopicPartition, range: { start: number; end: number; done: readonly Run[] }): void;
   /** Forgets all topic-partitions with these numbers and tells the consumer's user. */
   lose(numbers: ReadonlySet<number>): void;
   /** The partition numbers that are held. */
@@ -113,7 +114,7 @@ function pausing(hand: Hand<Reader>, onGo: () => void): Pick<Holding, 'pause' | 
 }
 
 function createHand(
-  { clock, limits, options, onMark }: HoldingDeps,
+  { clock, limits, options, onDone }: HoldingDeps,
   on: { onDue(ids: readonly string[]): void; onRoom(): void },
 ): Hand<Reader> {
   return {
@@ -133,7 +134,7 @@ function createHand(
     onRecord: (record) => {
       options.onRecord(record);
     },
-    onMark,
+    onDone,
     // It reads from memory only.
     onReadFailed: () => undefined,
   };

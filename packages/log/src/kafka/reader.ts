@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import type { Run } from '../done-runs.ts';
 import { dueAtOf } from '../due-window.ts';
 import type { PartitionReader, StoredRecord } from '../hand-out.ts';
 import { createOffsetTracker } from '../offset-tracker.ts';
@@ -35,6 +36,8 @@ export function createReader(options: {
   partition: TopicPartition;
   /** Where the group has come to. */
   start: number;
+  /** What it has done beyond that. */
+  done: readonly Run[];
   /** End of the topic-partition at take-over. */
   end: number;
   /** So much more is read ahead now (or less). */
@@ -54,7 +57,7 @@ export function createReader(options: {
 
   const reader: Reader = {
     partition: options.partition,
-    tracker: createOffsetTracker(options.start),
+    tracker: createOffsetTracker(options.start, options.done),
     redeliveredBelow: options.end,
     active: true,
     paused: false,

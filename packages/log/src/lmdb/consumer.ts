@@ -89,8 +89,8 @@ function createHand(deps: ConsumerDeps, queue: (id: string) => void, onRoom: () 
     onRecord: (record) => {
       options.onRecord(record);
     },
-    onMark: ({ partition, tracker }) => {
-      group.commit(partition, tracker.mark());
+    onDone: ({ partition, tracker }) => {
+      group.progressed(partition, tracker.mark());
     },
     onReadFailed: ({ partition: { id } }, error) => {
       logger?.error({ event: 'log.read_failed', group: group.name, partition: id, err: error });
@@ -107,10 +107,13 @@ function createMember(
   readers: Readers,
   queue: (id: string) => void,
 ): Member {
+  const { group } = deps;
   return {
     gain: (partitions) => {
       for (const partition of partitions.flatMap((n) => deps.partitionsOf(n))) {
-        readers.set(partition.id, createReader(deps.storage, partition, deps.group.mark(partition)));
+        const reader = createReader(deps.storage, partition, group.mark(partition), group.beyond(partition));
+        group.follow(partition, reader.tracker);
+        readers.set(partition.id, reader);
         queue(partition.id);
       }
     },

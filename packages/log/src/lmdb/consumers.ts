@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@milena/runtime';
 import type { ConsumeOptions, GroupLag } from '../message-log.ts';
 import { createConsumer, type LmdbConsumer } from './consumer.ts';
 import { createGroup, type Group } from './group.ts';
-import type { Marks } from './layout.ts';
+import { ofGroup, type Beyond, type Marks } from './layout.ts';
 import type { Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
@@ -23,25 +23,25 @@ export function createConsumers(deps: {
   topics: Topics;
   partitions: number;
   marks: Marks;
+  beyond: Beyond;
   window: { maxRecords: number; maxBytes: number };
-  committed(group: string, partition: TopicPartition): void;
+  progressed(group: string, partition: TopicPartition, marked: boolean): void;
   flush(): Promise<void>;
 }): Consumers {
-  const { topics, marks } = deps;
+  const { topics, marks, beyond } = deps;
   const groups = new Map<string, Group>();
   const consumers = new Set<LmdbConsumer>();
 
   const groupOf = (name: string): Group => {
     const known = groups.get(name);
     if (known !== undefined) return known;
-    const ofGroup = marks.get(name) ?? new Map<string, number[]>();
-    marks.set(name, ofGroup);
     const group = createGroup({
       name,
       partitions: deps.partitions,
-      marks: ofGroup,
-      onCommit: (partition) => {
-        deps.committed(name, partition);
+      marks: ofGroup(marks, name),
+      beyond: ofGroup(beyond, name),
+      onProgress: (partition, marked) => {
+        deps.progressed(name, partition, marked);
       },
     });
     groups.set(name, group);

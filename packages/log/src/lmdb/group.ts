@@ -1,4 +1,6 @@
 import { assignPartitions } from '../assignment.ts';
+import type { Run } from '../done-runs.ts';
+import type { OffsetTracker } from '../offset-tracker.ts';
 import type { TopicPartition } from './topic-partition.ts';
 
 /** A consumer as its group sees it. */
@@ -17,7 +19,12 @@ export interface Group {
   leave(member: Member): void;
   /** Offset of the next record to consume. */
   mark(partition: TopicPartition): number;
-  commit(partition: TopicPartition, mark: number): void;
+  /** What is done beyond it. */
+  beyond(partition: TopicPartition): readonly Run[];
+  /** This tracker knows from now on what is done, after its partition was taken away also. */
+  follow(partition: TopicPartition, tracker: OffsetTracker): void;
+  /** More is done in this partition than before. */
+  progressed(partition: TopicPartition, mark: number): void;
 }
 
 export function createGroup(options: {
@@ -25,9 +32,12 @@ export function createGroup(options: {
   partitions: number;
   /** Marks by topic, as stored; grows with the topics that are consumed. */
   marks: Map<string, number[]>;
-  onCommit(partition: TopicPartition): void;
+  /** By id of the topic-partition. */
+  beyond: Map<string, () => readonly Run[]>;
+  /** What is to be stored of this partition is another than before. */
+  onProgress(partition: TopicPartition, marked: boolean): void;
 }): Group {
-  const { marks } = options;
+  const { marks, beyond } = options;
   const members: Member[] = [];
   let topicsOfMembers = '';
   let owners: (Member | null)[] = Array.from({ length: options.partitions }, () => null);
@@ -68,15 +78,16 @@ export function createGroup(options: {
       rebalance();
     },
     mark: ({ topic, partition, first }) => Math.max(marks.get(topic)?.[partition] ?? 0, first),
-    commit: (partition, mark) => {
-      let ofTopic = marks.get(partition.topic);
-      if (ofTopic === undefined) {
-        ofTopic = Array.from({ length: options.partitions }, () => 0);
-        marks.set(partition.topic, ofTopic);
-      }
-      if (mark <= (ofTopic[partition.partition] ?? 0)) return;
-      ofTopic[partition.partition] = mark;
-      options.onCommit(partition);
+    beyond: ({ id }) => beyond.get(id)?.() ?? [],
+    follow: ({ id }, tracker) => {
+      beyond.set(id, () => tracker.beyond());
+    },
+    progressed: (partition, mark) => {
+      const ofTopic = marks.get(partition.topic) ?? Array.from({ length: options.partitions }, () => 0);
+      marks.set(partition.topic, ofTopic);
+      const marked = mark > (ofTopic[partition.partition] ?? 0);
+      if (marked) ofTopic[partition.partition] = mark;
+      options.onProgress(partition, marked);
     },
   };
 }

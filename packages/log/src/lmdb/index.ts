@@ -6,7 +6,7 @@ import type { TopicSpec } from '../topics.ts';
 import type { Appended } from './append-queue.ts';
 import { createConsumers } from './consumers.ts';
 import { startExpiry } from './expiry.ts';
-import { openLayout, readMarks, type Layout } from './layout.ts';
+import { openLayout, readBeyond, readMarks, type Layout } from './layout.ts';
 import { encodeRecord, valueOf } from './record-codec.ts';
 import { createRetention } from './retention.ts';
 import { openStorage, type Storage } from './storage.ts';
@@ -67,12 +67,12 @@ export async function createLmdbLog(options: LmdbLogOptions): Promise<MessageLog
 function assemble(options: LmdbLogOptions, storage: Storage, layout: Layout): MessageLog {
   const { clock, logger, partitions } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const marks = readMarks(storage);
+  const progress = { marks: readMarks(storage), beyond: readBeyond(storage) };
   const recentBytes = limits.recentBytesPerPartition;
-  const topics = openTopics({ storage, layout, specs: options.topics, marks, recentBytes });
+  const topics = openTopics({ storage, layout, specs: options.topics, ...progress, recentBytes });
   const retention = createRetention({
     topics,
-    marks,
+    ...progress,
     nudge: () => {
       writer.nudge();
     },
@@ -89,9 +89,9 @@ function assemble(options: LmdbLogOptions, storage: Storage, layout: Layout): Me
   });
   const window = { maxRecords: limits.heldRecordsPerPartition, maxBytes: limits.heldBytesPerPartition };
   const consumers = createConsumers({
-    ...{ storage, clock, logger, topics, partitions, marks, window },
-    committed: (group, partition) => {
-      retention.committed(group, partition);
+    ...{ storage, clock, logger, topics, partitions, ...progress, window },
+    progressed: (group, partition, marked) => {
+      retention.progressed(group, partition, marked);
     },
     flush: () => writer.flush(),
   });

@@ -1,16 +1,20 @@
 import type { Logger } from '@milena/runtime';
+import { decodeRuns, encodeRuns, type Run } from '../done-runs.ts';
 import type { TopicSpec } from '../topics.ts';
 import { offsetOf, recordKey } from './record-codec.ts';
 import type { Storage } from './storage.ts';
 
 /**
  * Keys: topic ids start at 1; what begins with id 0 is about the log itself: `layout` (version, partition count, topic
- * ids as JSON) and one entry of commit marks per group and topic.
+ * ids as JSON), one entry of commit marks per group and topic, and one of what is done beyond its mark per group and
+ * topic-partition, if anything is.
  */
 const META = Buffer.from([0, 0]);
 const LAYOUT_KEY = Buffer.concat([META, Buffer.from('layout')]);
 const MARKS_PREFIX = Buffer.concat([META, Buffer.from('marks\0')]);
 const MARKS_END = Buffer.concat([META, Buffer.from('marks\x01')]);
+const DONE_PREFIX = Buffer.concat([META, Buffer.from('done\0')]);
+const DONE_END = Buffer.concat([META, Buffer.from('done\x01')]);
 /** Written to find out whether the disk takes anything. */
 export const PROBE_KEY = Buffer.concat([META, Buffer.from('probe')]);
 const MARK_BYTES = 8;
@@ -25,6 +29,9 @@ export interface Layout {
 
 /** Next offset to consume, by group, topic and partition. */
 export type Marks = Map<string, Map<string, number[]>>;
+
+/** What is done beyond the mark as of now, by group and id of the topic-partition. */
+export type Beyond = Map<string, Map<string, () => readonly Run[]>>;
 
 /** End of a partition's key range: no offset is that large. */
 const LAST_OFFSET = 2 ** 48 - 1;
@@ -116,9 +123,7 @@ export function readMarks(storage: Storage): Marks {
   const marks: Marks = new Map();
   for (const { key, value } of storage.range(MARKS_PREFIX, MARKS_END, Number.MAX_SAFE_INTEGER)) {
     const [group = '', topic = ''] = key.subarray(MARKS_PREFIX.length).toString('utf8').split('\0');
-    const ofGroup = marks.get(group) ?? new Map<string, number[]>();
-    marks.set(group, ofGroup);
-    ofGroup.set(
+    ofGroup(marks, group).set(
       topic,
       Array.from({ length: value.length / MARK_BYTES }, (_, partition) =>
         value.readDoubleBE(partition * MARK_BYTES),
@@ -126,4 +131,31 @@ export function readMarks(storage: Storage): Marks {
     );
   }
   return marks;
+}
+
+/** A group's part, made when it is missing. */
+export function ofGroup<T>(groups: Map<string, Map<string, T>>, group: string): Map<string, T> {
+  const known = groups.get(group) ?? new Map<string, T>();
+  groups.set(group, known);
+  return known;
+}
+
+/** Null: nothing to store. The offsets are as they are, not from the mark: what is done stays done. */
+export function beyondEntry(
+  group: string,
+  id: string,
+  runs: readonly Run[],
+): { key: Buffer; value: Buffer | null } {
+  const key = Buffer.concat([DONE_PREFIX, Buffer.from(`${group}\0${id}`)]);
+  return { key, value: runs.length === 0 ? null : Buffer.from(encodeRuns(runs, 0)) };
+}
+
+export function readBeyond(storage: Storage): Beyond {
+  const beyond: Beyond = new Map();
+  for (const { key, value } of storage.range(DONE_PREFIX, DONE_END, Number.MAX_SAFE_INTEGER)) {
+    const [group = '', id = ''] = key.subarray(DONE_PREFIX.length).toString('utf8').split('\0');
+    const runs = decodeRuns(value.toString('utf8'), 0);
+    ofGroup(beyond, group).set(id, () => runs);
+  }
+  return beyond;
 }

@@ -1,3 +1,4 @@
+import type { Run } from '../done-runs.ts';
 import { dueAtOf } from '../due-window.ts';
 import type { PartitionReader, StoredRecord } from '../hand-out.ts';
 import { createOffsetTracker } from '../offset-tracker.ts';
@@ -15,13 +16,19 @@ export interface Reader extends PartitionReader, Position {
   close(): void;
 }
 
-export function createReader(storage: Storage, partition: TopicPartition, mark: number): Reader {
+/** @param done what earlier owners have done beyond the mark */
+export function createReader(
+  storage: Storage,
+  partition: TopicPartition,
+  mark: number,
+  done: readonly Run[],
+): Reader {
   let chunk: StoredRecord[] = [];
   let chunkAt = 0;
 
   const reader: Reader = {
     partition,
-    tracker: createOffsetTracker(mark),
+    tracker: createOffsetTracker(mark, done),
     redeliveredBelow: partition.next,
     position: mark,
     active: true,

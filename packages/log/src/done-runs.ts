@@ -1,0 +1,88 @@
+/** Records of a topic-partition that are done one after the other: offsets from `from` up to, without, `to`. */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is written first says that the text is ours, and how to read it. */
+const VERSION = '1:';
+/** Six bits a character: five of the number, lowest first, and one for "there is more". Most numbers take one. */
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const BASE = 32;
+
+/**
+ * Ascending runs as text: for each the distance from the one before (the first: from `base`) and the length.
+ *
+ * @param maxChars a text that would be longer ends before the run with which it is
+ */
+export function encodeRuns(runs: readonly Run[], base: number, maxChars = Infinity): string {
+  let text = '';
+  let last = base;
+  for (const { from, to } of runs) {
+    const one = encodeNumber(from - last) + encodeNumber(to - from);
+    if (VERSION.length + text.length + one.length > maxChars) break;
+    text += one;
+    last = to;
+  }
+  return text === '' ? '' : VERSION + text;
+}
+
+/** None when the text isn't what `encodeRuns` writes: whatever was done is done again then. */
+export function decodeRuns(text: string, base: number): Run[] {
+  const numbers = text.startsWith(VERSION) ? decodeNumbers(text.slice(VERSION.length)) : null;
+  if (numbers === null || numbers.length % 2 !== 0) return [];
+  const runs: Run[] = [];
+  let last = base;
+  for (let at = 0; at < numbers.length; at += 2) {
+    const from = last + (numbers[at] ?? 0);
+    const to = from + (numbers[at + 1] ?? 0);
+    if (to === from || !Number.isSafeInteger(to)) return [];
+    runs.push({ from, to });
+    last = to;
+  }
+  return runs;
+}
+
+/** What of ascending runs lies from `start` up to `end`. */
+export function within(runs: readonly Run[], start: number, end: number): Run[] {
+  return runs
+    .map(({ from, to }) => ({ from: Math.max(from, start), to: Math.min(to, end) }))
+    .filter(({ from, to }) => from < to);
+}
+
+/** True when every one of these ascending runs lies within one of `all`. */
+export function allWithin(runs: readonly Run[], all: readonly Run[]): boolean {
+  let at = 0;
+  return runs.every(({ from, to }) => {
+    while ((all[at]?.to ?? Infinity) < to) at += 1;
+    return (all[at]?.from ?? Infinity) <= from;
+  });
+}
+
+function encodeNumber(number: number): string {
+  let text = '';
+  for (let left = number; ; left = Math.floor(left / BASE)) {
+    const more = left >= BASE;
+    text += DIGITS.charAt((left % BASE) + (more ? BASE : 0));
+    if (!more) return text;
+  }
+}
+
+/** Null when the text can't be read. */
+function decodeNumbers(text: string): number[] | null {
+  const numbers: number[] = [];
+  let number = 0;
+  let place = 1;
+  for (const digit of text) {
+    const value = DIGITS.indexOf(digit);
+    if (value < 0) return null;
+    number += (value % BASE) * place;
+    place *= BASE;
+    if (value >= BASE) continue;
+    if (!Number.isSafeInteger(number)) return null;
+    numbers.push(number);
+    number = 0;
+    place = 1;
+  }
+  return place === 1 ? numbers : null;
+}
