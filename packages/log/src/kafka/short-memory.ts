@@ -13,7 +13,8 @@ export function shortenMemory(): void {
   queue.push = shortly;
 
   function shortly(this: RequestQueue, request: unknown): void {
-    if (!(this.inflight instanceof ShortMap)) this.inflight = new ShortMap(this.inflight as Iterable<[number, unknown]>);
+    if (!(this.inflight instanceof ShortMap))
+      this.inflight = new ShortMap(this.inflight as Iterable<[number, unknown]>);
     push.call(this, request);
   }
 }
