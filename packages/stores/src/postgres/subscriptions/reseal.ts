@@ -24,9 +24,16 @@ export async function resealBatch(
       ? []
       : [{ ...row, ...secretBox.seal(secret, row.subscription_id), was: row.key_id }];
   });
+  // Locked in the order of ids: a join meets them in any order, and two who reseal at once would wait for each other.
   const { count } = await pg.query(
-    `UPDATE subscription_secrets s SET key_id = n.key_id, sealed = n.sealed
-     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS n (id, was, key_id, sealed)
+    `WITH n AS (
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS n (id, was, key_id, sealed)
+     ), locked AS MATERIALIZED (
+       SELECT s.id FROM subscription_secrets s JOIN n ON n.id = s.id AND n.was = s.key_id
+       ORDER BY s.id FOR UPDATE OF s
+     )
+     UPDATE subscription_secrets s SET key_id = n.key_id, sealed = n.sealed
+     FROM n JOIN locked ON locked.id = n.id
      WHERE s.id = n.id AND s.key_id = n.was`,
     [
       resealed.map((row) => row.id),
