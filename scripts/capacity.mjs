@@ -8,15 +8,15 @@ import { ROOT } from './lib.mjs';
 /** Measured; docs/capacity.md says how. */
 const MEASURED = {
   // µs of CPU per event with one attempt, at as many events a second as two busy cores take.
-  cpuUs: { ingest: 139, delivery: 195, recorder: 116, kafka: 230, clickhouse: 85, postgres: 6, redis: 3 },
+  cpuUs: { ingest: 88, delivery: 80, recorder: 40, kafka: 70, clickhouse: 26, postgres: 2, redis: 1 },
   // µs per event of everything together by events per second: batches are small when traffic is thin.
   cpuUsUpTo: [
     [10, 8000],
     [100, 2200],
-    [Infinity, 774],
+    [Infinity, 307],
   ],
   // Bytes. A record of `deliveries` beyond its payload, and a record of `delivery-log`.
-  recordOverhead: 291,
+  recordOverhead: 330,
   logRecord: 1085,
   // Bytes on disk of a row beyond its payload, and of the payload's own: text that hardly compresses.
   eventRowOverhead: 26,
