@@ -1,6 +1,5 @@
 // Checks the chart, the rules and the kustomize base: helm lint and template for each preset, validated against the
-// schemas of Kubernetes; what the objects must say; promtool's checks and tests; drift. Each check is shown to find a fault.
-// Needs what scripts/tools gets. Says which check failed and ends non-zero.
+// schemas of Kubernetes; what the objects must say; promtool's checks and tests; drift. Needs what scripts/tools gets.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,8 +13,7 @@ import { loadSettings } from './service-settings.mjs';
 
 const KUBERNETES = '1.34';
 const RULES = 'charts/milena/rules';
-// Kinds of operators, for which there is no schema here.
-const FOREIGN = ['PodMonitor', 'PrometheusRule', 'ScaledObject'];
+const FOREIGN = ['PodMonitor', 'PrometheusRule', 'ScaledObject']; // Of operators: there is no schema here.
 
 const preset = (name) => ['-f', `charts/milena/values-${name}.yaml`];
 const set = (...pairs) => pairs.flatMap((pair) => ['--set', pair]);
