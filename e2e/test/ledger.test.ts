@@ -14,7 +14,7 @@ function ledgerOf(statuses: readonly number[], stores: Partial<Stores>, eventId 
   return judge(
     { accepted: new Map([['d', 'e']]), refused: [], unanswered: 0 },
     { seen: new Map(requests.length > 0 ? [['d', requests]] : []) },
-    { deadLetters: new Set(), events: new Set(['d']), attempts: new Map(), rollupDifference: 0, ...stores },
+    { deadLetters: new Set(), events: new Set(['d']), attempts: new Map(), uncounted: 0, ...stores },
   );
 }
 
@@ -56,8 +56,8 @@ describe('the ledger of a fault', () => {
     expect(balances(ledger)).toBe(false);
   });
 
-  it('does not balance when the roll-ups count otherwise than the rows', () => {
-    const ledger = ledgerOf([200], { attempts: new Map([['d', logged(1)]]), rollupDifference: -1 });
+  it('does not balance when the statistics count otherwise than the rows', () => {
+    const ledger = ledgerOf([200], { attempts: new Map([['d', logged(1)]]), uncounted: -1 });
     expect(balances(ledger)).toBe(false);
   });
 

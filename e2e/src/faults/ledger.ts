@@ -1,4 +1,4 @@
-import { openClickHouse, type ClickHouse } from '@milena/stores/clickhouse';
+import { createStatsReader, openClickHouse, type ClickHouse } from '@milena/stores/clickhouse';
 import { openPostgres, type Postgres } from '@milena/stores/postgres';
 import type { Sent } from './load.ts';
 import type { Seen, Target } from './target.ts';
@@ -30,8 +30,8 @@ export interface Ledger {
   unexplained: string[];
   /** Deliveries whose requests did not all carry the id that the 202 gave. */
   other_ids: string[];
-  /** Attempts in the table, less those that the roll-ups have counted. */
-  rollup_difference: number;
+  /** Attempts in the table, less those that the statistics count. */
+  uncounted: number;
 }
 
 interface AttemptsOf {
@@ -69,7 +69,7 @@ export interface Stores {
   deadLetters: Set<string>;
   events: Set<string>;
   attempts: Map<string, { attempts: number; may_repeat: number; unanswered: number }>;
-  rollupDifference: number;
+  uncounted: number;
 }
 
 async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores> {
@@ -81,11 +81,7 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
      FROM attempts FINAL GROUP BY delivery_id`,
     {},
   );
-  const [difference] = await clickhouse.select<{ n: string }>(
-    `SELECT toInt64((SELECT count() FROM attempts FINAL)) -
-            toInt64((SELECT sum(success + failed_attempt + failure) FROM attempt_minutes)) AS n`,
-    {},
-  );
+  const counted = await createStatsReader({ clickhouse }).totals({ since: 0, until: Date.now() + 60_000 });
   return {
     deadLetters: new Set(letters.rows.map((row) => row.delivery_id)),
     events: new Set(events.map((row) => row.delivery_id)),
@@ -99,7 +95,7 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
         },
       ]),
     ),
-    rollupDifference: Number(difference?.n),
+    uncounted: attempts.reduce((sum, row) => sum + Number(row.attempts), 0) - counted.attempts,
   };
 }
 
@@ -125,7 +121,7 @@ export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores):
     repeated: 0,
     unexplained: [],
     other_ids: [],
-    rollup_difference: stores.rollupDifference,
+    uncounted: stores.uncounted,
   };
   for (const [id, eventId] of sent.accepted) {
     const requests = target.seen.get(id) ?? [];
@@ -153,9 +149,9 @@ export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores):
 
 /** Everything is where it belongs; what `cut_off` and `repeated` may be is for the caller to say. */
 export function balances(ledger: Ledger): boolean {
-  const { missing, unrecorded, unlogged, invented, unexplained, other_ids, rollup_difference } = ledger;
+  const { missing, unrecorded, unlogged, invented, unexplained, other_ids, uncounted } = ledger;
   const wrong = [missing, unrecorded, unlogged, invented, unexplained, other_ids];
-  return rollup_difference === 0 && wrong.every((ids) => ids.length === 0);
+  return uncounted === 0 && wrong.every((ids) => ids.length === 0);
 }
 
 /** A few lines for people. */
@@ -167,7 +163,7 @@ export function ledgerText(name: string, ledger: Ledger): string {
     `  accepted ${ledger.accepted} = delivered ${ledger.delivered} + dead-lettered ${ledger.dead_lettered} + missing ${count(ledger.missing)}`,
     `  refused ${ledger.refused}, unanswered ${ledger.unanswered}, not recorded ${count(ledger.unrecorded)}`,
     `  requests seen ${ledger.requests}, attempts logged ${ledger.attempts}: cut off by a crash ${ledger.cut_off}, not logged ${count(ledger.unlogged)}, never seen ${count(ledger.invented)}`,
-    `  delivered again: after a crash or a moved partition ${ledger.repeated}, answered too late ${ledger.answered_late}, unexplained ${count(ledger.unexplained)}; other ids ${count(ledger.other_ids)}; roll-ups off by ${ledger.rollup_difference}`,
+    `  delivered again: after a crash or a moved partition ${ledger.repeated}, answered too late ${ledger.answered_late}, unexplained ${count(ledger.unexplained)}; other ids ${count(ledger.other_ids)}; statistics off by ${ledger.uncounted}`,
     '',
   ].join('\n');
 }

@@ -41,8 +41,8 @@ export async function writeRows<Row>(deps: TableDeps, { table, rows, happenedAt,
 
 /**
  * Finds out which rows are not stored yet, asking the store about those in doubt only. The first answer stands however
- * often it is called: an insert whose end is unknown must be made again with the same rows, or the roll-ups count some
- * of them twice.
+ * often it is called: an insert whose end is unknown is made again with the same rows, which the store recognises, even
+ * while it is still at work on the first.
  */
 export function notYetStored<Row>(
   history: Pick<HistoryWriter, 'known'>,

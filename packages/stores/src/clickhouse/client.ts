@@ -21,7 +21,7 @@ export type Cell = string | number | boolean | null | Record<string, string>;
 export interface ClickHouse {
   /** Values go in as `{name:Type}` parameters, never as text of the query. */
   select<Row>(query: string, params: Record<string, unknown>): Promise<Row[]>;
-  /** Resolves when the rows are stored. The same rows with the same token are stored once, also in the roll-ups. */
+  /** Resolves when the rows are stored. The same rows with the same token are stored once. */
   insert(table: string, columns: readonly string[], rows: readonly Cell[][], token: string): Promise<void>;
   command(query: string): Promise<void>;
   ping(): Promise<void>;
@@ -94,7 +94,6 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
           format: 'JSONCompactEachRow',
           clickhouse_settings: {
             insert_deduplication_token: token,
-            deduplicate_blocks_in_dependent_materialized_views: 1,
             // Splitting a few MB among threads costs more than it saves.
             input_format_parallel_parsing: 0,
           },

@@ -96,7 +96,7 @@ function dispositionCells(row: Disposition): Cell[] {
 
 /**
  * A name for exactly these rows. When an insert's answer was lost, the same rows again are recognised by it and stored
- * once, roll-ups included.
+ * once.
  */
 function token(ids: readonly string[]): string {
   return createHash('sha256').update(ids.join()).digest('base64url');

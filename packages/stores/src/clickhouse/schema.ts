@@ -1,3 +1,9 @@
+/** What statistics say of attempts. The engine finds the projection by these very expressions. */
+export const ATTEMPT_COUNTS = `countIf(outcome = 'success') AS success,
+  countIf(outcome = 'failed_attempt') AS failed_attempt, countIf(outcome = 'failure') AS failure,
+  quantilesTDigest(0.5, 0.95, 0.99)(duration_ms) AS latency`;
+export const ATTEMPT_MINUTE = 'toStartOfMinute(started_at)';
+
 /** Width of a partition. Expiry drops whole parts, so rows live for the retention and up to this much longer. */
 const PARTITION_HOURS = 4;
 
@@ -6,7 +12,6 @@ export const TTL_COLUMNS: Readonly<Record<string, string>> = {
   events: 'accepted_at',
   attempts: 'started_at',
   dispositions: 'at',
-  attempt_minutes: 'minute',
 };
 
 export function ttl(table: string, retentionHours: number): string {
@@ -68,18 +73,13 @@ const DISPOSITIONS = `
   next_attempt_at Nullable(DateTime64(3, 'UTC')), accepted_at DateTime64(3, 'UTC'),
   recorded_at DateTime64(6, 'UTC') DEFAULT now64(6), ${BY_DELIVERY}`;
 
-const ATTEMPT_MINUTES = `
-  subscription_id UUID, minute DateTime('UTC'), tenant_id LowCardinality(String),
-  success SimpleAggregateFunction(sum, UInt64), failed_attempt SimpleAggregateFunction(sum, UInt64),
-  failure SimpleAggregateFunction(sum, UInt64),
-  latency AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float64)`;
-
-const ATTEMPT_MINUTES_OF_ATTEMPTS = `
-  CREATE MATERIALIZED VIEW IF NOT EXISTS attempt_minutes_of_attempts TO attempt_minutes AS
-    SELECT subscription_id, toStartOfMinute(started_at) AS minute, tenant_id, countIf(outcome = 'success') AS success,
-      countIf(outcome = 'failed_attempt') AS failed_attempt, countIf(outcome = 'failure') AS failure,
-      quantilesTDigestState(0.5, 0.95, 0.99)(duration_ms) AS latency
-    FROM attempts GROUP BY subscription_id, minute, tenant_id`;
+/**
+ * Attempts per subscription and minute, as the statistics ask for them. A projection is a part of the part that holds the
+ * rows: it is stored with them or not at all, and a merge that drops a repeat counts it no longer.
+ */
+const MINUTES = `minutes (
+  SELECT subscription_id, ${ATTEMPT_MINUTE}, tenant_id, ${ATTEMPT_COUNTS}
+  GROUP BY subscription_id, ${ATTEMPT_MINUTE}, tenant_id)`;
 
 /** Every statement may run again. Rows written twice collapse: exact repeats have the same sorting key. */
 export function schema(retentionHours: number): string[] {
@@ -89,7 +89,10 @@ export function schema(retentionHours: number): string[] {
     table('events', 'ReplacingMergeTree', 'subscription_id, accepted_at, delivery_id', EVENTS),
     table('attempts', 'ReplacingMergeTree', 'subscription_id, started_at, attempt_id', ATTEMPTS),
     table('dispositions', 'ReplacingMergeTree', 'subscription_id, at, delivery_id, what', DISPOSITIONS),
-    table('attempt_minutes', 'AggregatingMergeTree', 'subscription_id, minute, tenant_id', ATTEMPT_MINUTES),
-    ATTEMPT_MINUTES_OF_ATTEMPTS,
+    "ALTER TABLE attempts MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild'",
+    `ALTER TABLE attempts ADD PROJECTION IF NOT EXISTS ${MINUTES}`,
+    // What did this before there was the projection, and could lose a minute whose insert was killed halfway.
+    'DROP VIEW IF EXISTS attempt_minutes_of_attempts',
+    'DROP TABLE IF EXISTS attempt_minutes',
   ];
 }

@@ -1,13 +1,11 @@
 import type { StatsBucket, StatsReader, Totals } from '../ports.ts';
 import type { ClickHouse } from './client.ts';
 import { createConditions, isUuid, msParam } from './conditions.ts';
+import { ATTEMPT_COUNTS, ATTEMPT_MINUTE } from './schema.ts';
 
 type Counted = 'success' | 'failed_attempt' | 'failure';
 type Latency = [number | null, number | null, number | null];
 type AttemptCounts = Record<Counted, number | string> & { latency: Latency };
-
-const COUNTS = `sum(m.success) AS success, sum(m.failed_attempt) AS failed_attempt, sum(m.failure) AS failure,
-  quantilesTDigestMerge(0.5, 0.95, 0.99)(m.latency) AS latency`;
 
 function counts({ success, failed_attempt, failure, latency: [p50, p95, p99] }: AttemptCounts) {
   return {
@@ -43,7 +41,7 @@ function ofScope(scope: Scope, at: string) {
  */
 const ONCE = 'SETTINGS do_not_merge_across_partitions_select_final = 1';
 
-/** Attempts are counted from their per-minute roll-up; events and dispositions from their rows. */
+/** Attempts are counted by their projection; events and dispositions from their rows. */
 export function createStatsReader({ clickhouse }: { clickhouse: ClickHouse }): StatsReader {
   return {
     perMinute: (filter) => perMinute(clickhouse, filter),
@@ -57,10 +55,10 @@ async function perMinute(
   filter: Parameters<StatsReader['perMinute']>[0],
 ): Promise<StatsBucket[]> {
   if (!isUuid(filter.subscription_id)) return [];
-  const { where, params } = ofScope(filter, 'minute');
+  const { where, params } = ofScope(filter, ATTEMPT_MINUTE);
   const rows = await clickhouse.select<AttemptCounts & { at: number | string }>(
-    `SELECT toUnixTimestamp(m.minute) AS at, ${COUNTS} FROM attempt_minutes AS m ${where()}
-     GROUP BY m.minute ORDER BY m.minute`,
+    `SELECT toUnixTimestamp(${ATTEMPT_MINUTE}) AS at, ${ATTEMPT_COUNTS} FROM attempts ${where()}
+     GROUP BY at ORDER BY at`,
     params,
   );
   return rows.map((row) => ({ at: Number(row.at) * 1000, ...counts(row) }));
@@ -83,9 +81,9 @@ async function totals(clickhouse: ClickHouse, scope: Parameters<StatsReader['tot
 }
 
 async function attemptTotals(clickhouse: ClickHouse, scope: Scope) {
-  const { where, params } = ofScope(scope, 'minute');
+  const { where, params } = ofScope(scope, ATTEMPT_MINUTE);
   const [row] = await clickhouse.select<AttemptCounts>(
-    `SELECT ${COUNTS} FROM attempt_minutes AS m ${where()}`,
+    `SELECT ${ATTEMPT_COUNTS} FROM attempts ${where()}`,
     params,
   );
   return counts(row ?? { success: 0, failed_attempt: 0, failure: 0, latency: [null, null, null] });

@@ -27,8 +27,6 @@ describe('migrateClickHouse', () => {
     for (const hours of [72, 24, 96]) {
       await severalAtOnce(hours);
       expect(await retention()).toEqual([
-        `attempt_minutes ${hours}`,
-        'attempt_minutes_of_attempts',
         `attempts ${hours}`,
         `dispositions ${hours}`,
         `events ${hours}`,

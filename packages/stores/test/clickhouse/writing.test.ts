@@ -1,5 +1,5 @@
 import { newId } from '@milena/domain';
-import { migrateClickHouse, openClickHouse } from '../../src/clickhouse/index.ts';
+import { createStatsReader, migrateClickHouse, openClickHouse } from '../../src/clickhouse/index.ts';
 import { StoreUnavailableError } from '../../src/ports.ts';
 import { attempt, disposition, event, failed, openHistory, T0, type History } from './support.ts';
 
@@ -101,6 +101,14 @@ describe('counts', () => {
     expect(await history.stats.totals(all)).toMatchObject({ events: 2, attempts: 2, success: 2 });
   });
 
+  test('a row that comes again in another batch is counted once as soon as parts are merged', async () => {
+    const repeated = attempt(event());
+    await history.writer.insertAttempts([repeated]);
+    await history.writer.insertAttempts([repeated, attempt(event())]);
+    await history.clickhouse.command('OPTIMIZE TABLE attempts FINAL');
+    expect(await history.stats.totals(wide)).toMatchObject({ attempts: 2, success: 2 });
+  });
+
   test('a batch of other rows after it is not mistaken for it', async () => {
     await history.writer.insertEvents([event()]);
     await history.writer.insertEvents([event()]);
@@ -150,11 +158,29 @@ describe('migration', () => {
   test('runs again without harm and changes the retention of every table', async () => {
     const row = event();
     await history.writer.insertEvents([row]);
-    expect(await retentions()).toEqual(Array(4).fill('72'));
+    expect(await retentions()).toEqual(Array(3).fill('72'));
     await migrateClickHouse(history.options, { retentionHours: 4 });
-    expect(await retentions()).toEqual(Array(4).fill('4'));
+    expect(await retentions()).toEqual(Array(3).fill('4'));
     await migrateClickHouse(history.options, { retentionHours: 4 });
     expect(await history.deliveries.find(row.delivery_id)).not.toBeNull();
+  });
+
+  test('gives a database from before the projection one, and its attempts stay counted', async () => {
+    const row = event();
+    await history.writer.insertAttempts([attempt(row)]);
+    for (const statement of [
+      'ALTER TABLE attempts DROP PROJECTION minutes',
+      'CREATE TABLE attempt_minutes (n UInt64) ENGINE = MergeTree ORDER BY n',
+      'CREATE MATERIALIZED VIEW attempt_minutes_of_attempts TO attempt_minutes AS SELECT count() AS n FROM attempts',
+    ]) {
+      await history.clickhouse.command(statement);
+    }
+    await migrateClickHouse(history.options, { retentionHours: 72 });
+    await history.writer.insertAttempts([attempt(row, { attempt_number: 2 })]);
+    expect(await history.stats.totals(wide)).toMatchObject({ attempts: 2 });
+    expect(await history.clickhouse.select('SHOW TABLES', {})).toEqual(
+      ['attempts', 'dispositions', 'events'].map((name) => ({ name })),
+    );
   });
 
   test('two at once do not disturb each other', async () => {
@@ -196,11 +222,35 @@ test('a statement that is wrong fails as itself, not as unavailable', async () =
   await history.clickhouse.ping();
 });
 
+async function plan(query: string, params: Record<string, unknown> = {}): Promise<string> {
+  const lines = await history.clickhouse.select<{ explain: string }>(`EXPLAIN indexes = 1 ${query}`, params);
+  return lines.map((line) => line.explain).join('\n');
+}
+
+test('statistics read the projection, not the attempts', async () => {
+  const row = event({ tenant_id: 'mine' });
+  await history.writer.insertAttempts([attempt(row), attempt(row, { attempt_number: 2 })]);
+  const { subscription_id } = row;
+  const asked: [string, Record<string, unknown>][] = [];
+  const stats = createStatsReader({
+    clickhouse: {
+      ...history.clickhouse,
+      select: (query, params) => {
+        if (query.includes('FROM attempts')) asked.push([query, params]);
+        return history.clickhouse.select(query, params);
+      },
+    },
+  });
+  await stats.perMinute({ subscription_id, ...wide });
+  await stats.totals(wide);
+  await stats.totals({ tenant_id: 'mine', ...wide });
+  await stats.totals({ subscription_id, ...wide });
+  expect(asked).toHaveLength(4);
+  for (const [query, params] of asked)
+    expect(await plan(query, params)).toContain('ReadFromMergeTree (minutes)');
+});
+
 test('an id is found by its time in few granules, and a subscription by its key', async () => {
-  const plan = async (query: string) => {
-    const lines = await history.clickhouse.select<{ explain: string }>(`EXPLAIN indexes = 1 ${query}`, {});
-    return lines.map((line) => line.explain).join('\n');
-  };
   const row = event();
   await history.writer.insertEvents([row, event({ accepted_at: T0 - 20 * 3_600_000 })]);
   const byId = await plan(
