@@ -1,7 +1,9 @@
-// How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in one run.
+// How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in turn, some times
+// over, in one run of the system.
 import { parseArgs } from 'node:util';
 import { startChild } from './child.ts';
 import { load } from './load.ts';
+import { quantiles } from './quantiles.ts';
 import { arrived, clearSink } from './sink.ts';
 import { subscribe, unsubscribe } from './subscriptions.ts';
 import { distributed, embedded, type SystemUnderTest } from './system.ts';
@@ -9,6 +11,7 @@ import { distributed, embedded, type SystemUnderTest } from './system.ts';
 const HELP = `npm run bench:isolation -- [options]
 
   --seconds N      length of each run (default 20)
+  --rounds N       how often each is run, in turn with the others; figures are medians (default 3)
   --healthy N      healthy endpoints (default 100)
   --rate N         events a second for each healthy endpoint (default 5)
   --sick-rate N    events a second for the sick or busy one (default 500)
@@ -19,6 +22,7 @@ const HELP = `npm run bench:isolation -- [options]
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '3' },
     healthy: { type: 'string', default: '100' },
     rate: { type: 'string', default: '5' },
     'sick-rate': { type: 'string', default: '500' },
@@ -32,10 +36,13 @@ if (values.help) {
   process.exit(0);
 }
 const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
 const healthyCount = Number(values.healthy);
 const ratePerS = Number(values.rate);
 const sickRate = Number(values['sick-rate']);
 
+/** Each run once before any counts, this long: what is done for the first time takes longer. */
+const WARM_UP_S = 4;
 /** Between runs: what the neighbour left behind is cancelled and gone by then. */
 const REST_MS = 3000;
 const BYTES = 1024;
@@ -60,7 +67,7 @@ interface Run {
   neighbour: { targets: readonly string[]; rate: number } | null;
 }
 
-async function measure(system: SystemUnderTest, sink: string, run: Run): Promise<Figures> {
+async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS = seconds): Promise<Figures> {
   say(`  ${run.what} …`);
   const sick = await Promise.all(
     (run.neighbour?.targets ?? []).map((target) => subscribe(system.api, target)),
@@ -70,7 +77,7 @@ async function measure(system: SystemUnderTest, sink: string, run: Run): Promise
     load({
       origin: system.ingest,
       paths: ids.map(pathOf),
-      events: Math.round(rate * seconds),
+      events: Math.round(rate * lengthS),
       bytes: BYTES,
       concurrency: 64,
       rate,
@@ -117,13 +124,36 @@ function groups(healthy: readonly string[], sick: string): Run[][] {
   ];
 }
 
-function table(rows: readonly (Figures & { ratio: number })[]): string {
+/** What the rounds of one run came to: sums of counts, medians of times. */
+interface Row extends Figures {
+  /** p99 by that of the group's first run. */
+  ratio: number;
+  /** The least and the greatest p99. */
+  range: [number, number];
+}
+
+function rowOf(figures: readonly Figures[], alone: readonly Figures[]): Row {
+  const sum = (of: (one: Figures) => number): number => figures.reduce((all, one) => all + of(one), 0);
+  const p99s = figures.map((one) => one.p99);
+  const p99 = quantiles(p99s).p50;
+  return {
+    what: figures[0]?.what ?? '',
+    sent: sum((one) => one.sent),
+    arrived: sum((one) => one.arrived),
+    p50: quantiles(figures.map((one) => one.p50)).p50,
+    p99,
+    ratio: p99 / quantiles(alone.map((one) => one.p99)).p50,
+    range: [Math.min(...p99s), Math.max(...p99s)],
+  };
+}
+
+function table(rows: readonly Row[]): string {
   const line = (what: string, ...cells: string[]): string =>
-    `  ${what.padEnd(34)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+    `  ${what.padEnd(32)}${cells.map((cell) => cell.padStart(11)).join('')}`;
   return [
     '',
-    'end to end, healthy endpoints only',
-    line('', 'sent', 'missing', 'p50', 'p99', 'p99 ratio'),
+    `end to end, healthy endpoints only, medians of ${rounds}`,
+    line('', 'sent', 'missing', 'p50', 'p99', 'p99 ratio', 'p99 from', 'to'),
     ...rows.map((row) =>
       line(
         row.what,
@@ -132,6 +162,7 @@ function table(rows: readonly (Figures & { ratio: number })[]): string {
         `${row.p50.toFixed(1)} ms`,
         `${row.p99.toFixed(1)} ms`,
         row.ratio.toFixed(2),
+        ...row.range.map((p99) => p99.toFixed(1)),
       ),
     ),
     '',
@@ -149,15 +180,17 @@ async function main(): Promise<void> {
     const healthy: string[] = [];
     for (let n = 0; n < healthyCount; n += 1)
       healthy.push(await subscribe(system.api, `${sink.origin}/hook`));
-    await measure(system, sink.origin, { what: 'warm-up', measured: healthy, neighbour: null });
-    const rows: (Figures & { ratio: number })[] = [];
-    for (const runs of groups(healthy, sick.origin)) {
-      let alone = NaN;
-      for (const run of runs) {
-        const figures = await measure(system, sink.origin, run);
-        if (run.neighbour === null) alone = figures.p99;
-        rows.push({ ...figures, ratio: figures.p99 / alone });
+    const all = groups(healthy, sick.origin);
+    say(`Warming up, ${WARM_UP_S} s each …`);
+    for (const run of all.flat()) await measure(system, sink.origin, run, WARM_UP_S);
+    const rows: Row[] = [];
+    for (const runs of all) {
+      const figures = runs.map((): Figures[] => []);
+      for (let round = 1; round <= rounds; round += 1) {
+        say(`Round ${round} of ${rounds}, ${seconds} s each …`);
+        for (const [n, run] of runs.entries()) figures[n]?.push(await measure(system, sink.origin, run));
       }
+      rows.push(...figures.map((of) => rowOf(of, figures[0] ?? [])));
     }
     process.stdout.write(table(rows));
     if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
