@@ -9,6 +9,10 @@ interface MicroBatcherOptions<Item, Result> {
   maxBacklogWeight: number;
   /** An item that comes alone goes out at once, not at the end of the turn: its failure shows before others are begun. */
   eager?: boolean;
+  /** A batch doesn't wait for the one before: for a callee that makes one of what comes meanwhile itself. */
+  overlapping?: boolean;
+  /** Least time between the starts of two batches, ms, unless the next one is full; none unless told. */
+  spacingMs?: number;
 }
 
 interface MicroBatcher<Item, Result> {
@@ -31,9 +35,9 @@ interface Entry<Item, Result> {
 }
 
 /**
- * Shares one call between many callers. An item that comes alone goes out at the end of the current turn of the event
- * loop; while a call is under way, what comes gathers and makes up the next one. So batches grow with the load and
- * nobody waits on a timer.
+ * Shares one call between many callers. What comes in one turn of the event loop goes out at its end; while a call is under
+ * way, what comes gathers and makes up the next one, unless calls may overlap. So batches grow with the load and nobody
+ * waits on a timer, but for a spacing that the caller wants.
  */
 export function createMicroBatcher<Item, Result>(
   options: MicroBatcherOptions<Item, Result>,
@@ -41,7 +45,9 @@ export function createMicroBatcher<Item, Result>(
   const waiting: Entry<Item, Result>[] = [];
   const idleListeners: (() => void)[] = [];
   let backlogWeight = 0;
-  let busy = false;
+  let gathering = false;
+  let underWay = 0;
+  let startedAt = -Infinity;
 
   function takeBatch(): Entry<Item, Result>[] {
     let weight = 0;
@@ -54,7 +60,16 @@ export function createMicroBatcher<Item, Result>(
     return waiting.splice(0, count);
   }
 
+  /** Real time, not a clock's: pacing calls is no event that a test plays. */
+  async function keepSpacing(): Promise<void> {
+    const wait = startedAt + (options.spacingMs ?? 0) - performance.now();
+    const full = waiting.reduce((sum, { weight }) => sum + weight, 0) >= options.maxBatchWeight;
+    if (wait > 0 && !full) await new Promise((resolve) => setTimeout(resolve, wait));
+    startedAt = performance.now();
+  }
+
   async function runBatch(batch: readonly Entry<Item, Result>[]): Promise<void> {
+    underWay += 1;
     try {
       const results = await options.run(batch.map((entry) => entry.item));
       batch.forEach((entry, i) => {
@@ -64,12 +79,23 @@ export function createMicroBatcher<Item, Result>(
       for (const entry of batch) entry.reject(error);
     }
     for (const entry of batch) backlogWeight -= entry.weight;
+    underWay -= 1;
+    tellIdle();
+  }
+
+  function tellIdle(): void {
+    if (gathering || underWay > 0) return;
+    for (const listener of idleListeners.splice(0)) listener();
   }
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) await runBatch(takeBatch());
-    busy = false;
-    for (const listener of idleListeners.splice(0)) listener();
+    while (waiting.length > 0) {
+      if (options.spacingMs !== undefined) await keepSpacing();
+      const run = runBatch(takeBatch());
+      if (!options.overlapping) await run;
+    }
+    gathering = false;
+    tellIdle();
   }
 
   return {
@@ -81,16 +107,16 @@ export function createMicroBatcher<Item, Result>(
       backlogWeight += weight;
       return new Promise((resolve, reject) => {
         waiting.push({ item, weight, resolve, reject });
-        if (busy) return;
-        busy = true;
+        if (gathering) return;
+        gathering = true;
         if (options.eager) void drain();
         else setImmediate(() => void drain());
       });
     },
     idle: () =>
       new Promise((resolve) => {
-        if (busy) idleListeners.push(resolve);
-        else resolve();
+        idleListeners.push(resolve);
+        tellIdle();
       }),
   };
 }

@@ -7,6 +7,8 @@ import { recordsOf, type Aftermath } from './records.ts';
 const SLOW_APPEND_MS = 2000;
 /** What becomes of so many deliveries shares one append. */
 const DELIVERIES_PER_APPEND = 512;
+/** Nobody waits for what a worker appends, so it waits for more to share the append, and leaves the disk to who is waited for. */
+const APPEND_SPACING_MS = 20;
 
 /** Appends that are made, however long the log is away. */
 export interface Appends {
@@ -67,7 +69,7 @@ export function createAppends(deps: {
     ...{ weigh: () => 1, maxBatchWeight: DELIVERIES_PER_APPEND },
     // The log hands out no more than may be in hand.
     maxBacklogWeight: Infinity,
-    eager: true,
+    ...{ eager: true, spacingMs: APPEND_SPACING_MS },
   });
 
   return {

@@ -11,8 +11,6 @@ import { wireDelivery } from './wire.ts';
  * producer, a worker can wait: the broker knows the same request again when it is back.
  */
 const APPEND_TIMEOUT_MS = 24 * 3_600_000;
-/** Nobody waits for what a worker appends, so it can wait for more to share the request. */
-const SEND_SPACING_MS = 20;
 
 /**
  * A delivery worker as a process of its own; as many as there are partitions share the work.
@@ -29,10 +27,7 @@ export function planDelivery(env: NodeJS.ProcessEnv): ProcessPlan {
     config,
     shownConfig: describeConfig(env, DELIVERY_SETTINGS),
     start: async (told) => {
-      const log = await engines.log(config, told, {
-        appendTimeoutMs: APPEND_TIMEOUT_MS,
-        sendSpacingMs: SEND_SPACING_MS,
-      });
+      const log = await engines.log(config, told, { appendTimeoutMs: APPEND_TIMEOUT_MS });
       const pg = engines.postgres(config);
       const { directory } = engines.directory(config, pg);
       const post = createHttpPost({ ...base, guard, userAgent: `Milena/${version}` });

@@ -22,7 +22,7 @@ export function weightOf(payloadBytes: number, records: number): number {
   return (payloadBytes + RECORD_OVERHEAD_BYTES) * records;
 }
 
-/** Lets many requests share one append to the log. */
+/** Lets requests that came in the same turn of the event loop share one append to the log. */
 export function createAppendBatcher(deps: {
   log: Pick<MessageLog, 'append'>;
   metrics: Pick<Metrics, 'appendBatch'>;
@@ -38,6 +38,8 @@ export function createAppendBatcher(deps: {
     weigh: (records) => records.reduce((sum, record) => sum + weightOf(record.value.length, 1), 0),
     maxBatchWeight: MAX_BATCH_BYTES,
     maxBacklogWeight: deps.maxBacklogBytes ?? DEFAULT_MAX_BACKLOG_BYTES,
+    // A log writes what came meanwhile in one piece anyway: whoever waited here for the last append would wait twice.
+    overlapping: true,
   });
   return { append: (records) => batcher.submit(records), idle: () => batcher.idle() };
 }
