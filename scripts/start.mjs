@@ -6,7 +6,9 @@ requireNode();
 await ensureInstalled();
 await ensureBuilt();
 
-const flags = ['--enable-source-maps', '--no-parallel-scavenge'];
+// As in the Dockerfile.
+const memory = ['--no-parallel-scavenge', '--min-semi-space-size=32', '--max-semi-space-size=32'];
+const flags = ['--enable-source-maps', ...memory];
 const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });

@@ -4,8 +4,13 @@ import path from 'node:path';
 
 /** Of the repository, as seen from this file; a bundle must say it. */
 const ROOT = path.resolve(__dirname, '../../..');
-/** As the Dockerfile and the start script have them: a process has one thread of its own, and its collections need no more. */
-export const NODE_FLAGS = ['--enable-source-maps', '--no-parallel-scavenge'];
+/** As the Dockerfile and the start script have them. */
+export const NODE_FLAGS = [
+  '--enable-source-maps',
+  '--no-parallel-scavenge',
+  '--min-semi-space-size=32',
+  '--max-semi-space-size=32',
+];
 const START_TIMEOUT_MS = 60_000;
 
 /** A built service as a process of its own, told where it listens by its own log. */
