@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint';
 
 /** Each client library has one home; importing it anywhere else is an error. */
 const homes = {
-  kafkajs: ['packages/log/src/kafka/**'],
+  kafkajs: ['packages/log/src/kafka/**', 'packages/testing/src/**'],
   lmdb: ['packages/log/src/lmdb/**'],
   pg: ['packages/stores/src/postgres/**'],
   knex: ['packages/stores/src/postgres/**'],

@@ -1,6 +1,6 @@
 // One event, many subscriptions: each that wants the type gets it, no other does.
 import { check } from 'k6';
-import { fanOut } from './lib/send.ts';
+import { fanOut, warmUp } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import { cleanUp, type Subscriptions, subscribeMany } from './lib/subscriptions.ts';
 
@@ -17,7 +17,7 @@ export const options = {
 
 export function setup(): Subscriptions {
   return [
-    ...subscribeMany(width, { event_types: ['load.*'] }),
+    ...warmUp(subscribeMany(width, { event_types: ['load.*'] })),
     ...subscribeMany(OTHERS, { event_types: ['other.*'] }),
   ];
 }

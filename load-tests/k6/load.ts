@@ -1,5 +1,5 @@
 // The traffic of a usual day: a steady rate over healthy endpoints.
-import { sendTo } from './lib/send.ts';
+import { sendTo, warmUp } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import { cleanUp, type Subscriptions, subscribeMany } from './lib/subscriptions.ts';
 
@@ -13,7 +13,7 @@ export const options = {
 };
 
 export function setup(): Subscriptions {
-  return subscribeMany();
+  return warmUp(subscribeMany());
 }
 
 export default function (subscriptions: Subscriptions): void {

@@ -2,7 +2,7 @@
 // is read.
 import { check } from 'k6';
 import type { RefinedResponse, ResponseType } from 'k6/http';
-import { sendTo } from './lib/send.ts';
+import { sendTo, warmUp } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import {
   cleanUp,
@@ -34,7 +34,7 @@ export const options = {
 };
 
 export function setup(): Subscriptions {
-  return subscribeMany();
+  return warmUp(subscribeMany());
 }
 
 export function events(subscriptions: Subscriptions): void {

@@ -1,6 +1,6 @@
 // Endpoints that hang, fail, reset and flap beside healthy ones: those must not notice. The verifier holds the healthy
 // ones to the time within which their events have to arrive, and the sick ones to being accounted for.
-import { sendTo } from './lib/send.ts';
+import { sendTo, warmUp } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import { cleanUp, type Subscriptions, subscribe, subscribeMany } from './lib/subscriptions.ts';
 
@@ -28,7 +28,7 @@ interface Endpoints {
 
 export function setup(): Endpoints {
   return {
-    healthy: subscribeMany(),
+    healthy: warmUp(subscribeMany()),
     sick: SICK_PATHS.map((path) => subscribe(path, { expected: 'any' })),
   };
 }

@@ -1,7 +1,7 @@
 // Does it work at all: a few events a second, and for some of them what the API says of them.
 import { check } from 'k6';
 import exec from 'k6/execution';
-import { sendTo } from './lib/send.ts';
+import { sendTo, warmUp } from './lib/send.ts';
 import { limits, number, seconds, steady, thresholds } from './lib/settings.ts';
 import { cleanUp, manage, type Subscriptions, subscribeMany } from './lib/subscriptions.ts';
 
@@ -18,7 +18,7 @@ export const options = {
 
 export function setup(): Subscriptions {
   check(manage('GET', '/health', { name: 'health' }), { 'the API is up': ({ status }) => status === 200 });
-  return subscribeMany(5);
+  return warmUp(subscribeMany(5));
 }
 
 export default function (subscriptions: Subscriptions): void {

@@ -1,5 +1,5 @@
 // Ten times the traffic all at once, and back. What can't be taken may be refused (set REFUSED), never lost.
-import { sendTo } from './lib/send.ts';
+import { sendTo, warmUp } from './lib/send.ts';
 import { limits, number, seconds, thresholds, users } from './lib/settings.ts';
 import { cleanUp, type Subscriptions, subscribeMany } from './lib/subscriptions.ts';
 
@@ -33,7 +33,7 @@ export const options = {
 };
 
 export function setup(): Subscriptions {
-  return subscribeMany();
+  return warmUp(subscribeMany());
 }
 
 export default function (subscriptions: Subscriptions): void {

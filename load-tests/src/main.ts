@@ -59,6 +59,7 @@ const FOR_K6 = [
     'DURATION',
     'BYTES',
     'SUBSCRIPTIONS',
+    'WARM_UP',
     'P99_MS',
     'DROPPED',
     'REFUSED',

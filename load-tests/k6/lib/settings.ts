@@ -31,6 +31,7 @@ export const settings = {
   run: text('RUN', Date.now().toString(36)),
   bytes: number('BYTES', 1024),
   subscriptions: number('SUBSCRIPTIONS', 20),
+  warmUpS: seconds('WARM_UP', '3s'),
   /** Whoever set this looks at the subscriptions after the run, and removes them. */
   keep: text('KEEP', '') !== '',
 };

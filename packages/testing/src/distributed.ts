@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
 import { openClickHouse } from '@milena/stores/clickhouse';
 import { openPostgres } from '@milena/stores/postgres';
 import { type ServiceProcess, startServiceProcess } from './service-process.ts';
@@ -18,7 +19,7 @@ export interface Distributed {
   /** Those that run now. */
   replicas(name: ServiceName): ServiceProcess[];
   add(name: ServiceName): Promise<ServiceProcess>;
-  /** Stops what runs and drops the databases. */
+  /** Stops what runs and drops its databases, topics and groups: a broker that keeps them all grows slow. */
   close(): Promise<void>;
 }
 
@@ -89,6 +90,7 @@ export async function startDistributed(
       await onServer(serverUrl, `DROP DATABASE IF EXISTS milena_${run} WITH (FORCE)`);
       await dropHistory(env);
       await Promise.all(stops);
+      await dropTopics(env);
     },
   };
 }
@@ -115,5 +117,20 @@ async function dropHistory(env: Record<string, string>): Promise<void> {
     await clickhouse.command(`DROP DATABASE IF EXISTS ${env['CLICKHOUSE_DATABASE'] ?? ''}`);
   } finally {
     await clickhouse.close();
+  }
+}
+
+async function dropTopics(env: Record<string, string>): Promise<void> {
+  const { KAFKA_BROKERS: brokers = '', KAFKA_PREFIX: prefix = '' } = env;
+  const admin = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+    const { groups } = await admin.listGroups();
+    const ours = groups.map(({ groupId }) => groupId).filter((group) => group.startsWith(prefix));
+    if (ours.length > 0) await admin.deleteGroups(ours);
+  } finally {
+    await admin.disconnect();
   }
 }
