@@ -94,7 +94,7 @@ async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS 
   return { what: run.what, sent: healthy.accepted, arrived: seen.distinct, p50, p99 };
 }
 
-/** Each group of runs begins with the same load without a neighbour. */
+/** The first run of each group is what the others are held against: the same load, and nothing is sick. */
 function groups(healthy: readonly string[], sick: string): Run[][] {
   const half = healthy.slice(0, Math.floor(healthy.length / 2));
   const others = healthy.length - half.length;
@@ -102,6 +102,11 @@ function groups(healthy: readonly string[], sick: string): Run[][] {
     what,
     measured: healthy,
     neighbour: { targets: [`${sick}/${path}`], rate: sickRate },
+  });
+  const otherHalf = (what: string, path: string): Run => ({
+    what,
+    measured: half,
+    neighbour: { targets: Array.from({ length: others }, () => `${sick}/${path}`), rate: others * ratePerS },
   });
   return [
     [
@@ -111,15 +116,9 @@ function groups(healthy: readonly string[], sick: string): Run[][] {
       one(`one busy, ${sickRate}/s`, 'ok'),
     ],
     [
-      { what: 'half of the endpoints alone', measured: half, neighbour: null },
-      {
-        what: 'the other half hanging',
-        measured: half,
-        neighbour: {
-          targets: Array.from({ length: others }, () => `${sick}/hang`),
-          rate: others * ratePerS,
-        },
-      },
+      otherHalf('half, the other half healthy too', 'ok'),
+      otherHalf('half, the other half hanging', 'hang'),
+      { what: 'half, no other half', measured: half, neighbour: null },
     ],
   ];
 }

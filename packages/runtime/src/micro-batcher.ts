@@ -43,33 +43,19 @@ export function createMicroBatcher<Item, Result>(
   options: MicroBatcherOptions<Item, Result>,
 ): MicroBatcher<Item, Result> {
   const waiting: Entry<Item, Result>[] = [];
-  const idleListeners: (() => void)[] = [];
+  const work = createWork();
   let backlogWeight = 0;
   let gathering = false;
-  let underWay = 0;
   let startedAt = -Infinity;
 
-  function takeBatch(): Entry<Item, Result>[] {
-    let weight = 0;
-    let count = 0;
-    for (const entry of waiting) {
-      if (count > 0 && weight + entry.weight > options.maxBatchWeight) break;
-      weight += entry.weight;
-      count += 1;
-    }
-    return waiting.splice(0, count);
-  }
-
-  /** Real time, not a clock's: pacing calls is no event that a test plays. */
-  async function keepSpacing(): Promise<void> {
-    const wait = startedAt + (options.spacingMs ?? 0) - performance.now();
-    const full = waiting.reduce((sum, { weight }) => sum + weight, 0) >= options.maxBatchWeight;
-    if (wait > 0 && !full) await new Promise((resolve) => setTimeout(resolve, wait));
-    startedAt = performance.now();
+  /** In real time, not a clock's: pacing calls is no event that a test plays. */
+  function msToNext(): number {
+    if (options.spacingMs === undefined) return 0;
+    const full = weightOf(waiting) >= options.maxBatchWeight;
+    return full ? 0 : startedAt + options.spacingMs - performance.now();
   }
 
   async function runBatch(batch: readonly Entry<Item, Result>[]): Promise<void> {
-    underWay += 1;
     try {
       const results = await options.run(batch.map((entry) => entry.item));
       batch.forEach((entry, i) => {
@@ -78,24 +64,18 @@ export function createMicroBatcher<Item, Result>(
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
-    for (const entry of batch) backlogWeight -= entry.weight;
-    underWay -= 1;
-    tellIdle();
-  }
-
-  function tellIdle(): void {
-    if (gathering || underWay > 0) return;
-    for (const listener of idleListeners.splice(0)) listener();
+    backlogWeight -= weightOf(batch);
   }
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
-      if (options.spacingMs !== undefined) await keepSpacing();
-      const run = runBatch(takeBatch());
+      const wait = msToNext();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      startedAt = performance.now();
+      const run = work.during(runBatch(takeBatch(waiting, options.maxBatchWeight)));
       if (!options.overlapping) await run;
     }
     gathering = false;
-    tellIdle();
   }
 
   return {
@@ -109,14 +89,46 @@ export function createMicroBatcher<Item, Result>(
         waiting.push({ item, weight, resolve, reject });
         if (gathering) return;
         gathering = true;
-        if (options.eager) void drain();
-        else setImmediate(() => void drain());
+        void work.during(options.eager ? drain() : endOfTurn().then(drain));
       });
     },
-    idle: () =>
-      new Promise((resolve) => {
-        idleListeners.push(resolve);
-        tellIdle();
-      }),
+    idle: () => work.done(),
+  };
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function weightOf(entries: readonly { weight: number }[]): number {
+  return entries.reduce((sum, { weight }) => sum + weight, 0);
+}
+
+/** Takes from the head what fits into one batch, one entry at least. */
+function takeBatch<One extends { weight: number }>(waiting: One[], maxWeight: number): One[] {
+  let weight = 0;
+  let count = 0;
+  for (const entry of waiting) {
+    if (count > 0 && weight + entry.weight > maxWeight) break;
+    weight += entry.weight;
+    count += 1;
+  }
+  return waiting.splice(0, count);
+}
+
+/** What is under way, for those who wait for its end. */
+function createWork() {
+  const listeners: (() => void)[] = [];
+  let underWay = 0;
+  return {
+    /** The promise must not reject. */
+    during: async (one: Promise<void>): Promise<void> => {
+      underWay += 1;
+      await one;
+      underWay -= 1;
+      if (underWay === 0) for (const listener of listeners.splice(0)) listener();
+    },
+    done: () =>
+      underWay === 0 ? Promise.resolve() : new Promise<void>((resolve) => listeners.push(resolve)),
   };
 }

@@ -21,7 +21,9 @@ function createRuns() {
   };
 }
 
-function create(over: Partial<{ maxBatchWeight: number; maxBacklogWeight: number; eager: boolean }> = {}) {
+type Options = Parameters<typeof createMicroBatcher<string, string>>[0];
+
+function create(over: Partial<Options> = {}) {
   const runs = createRuns();
   const batcher = createMicroBatcher<string, string>({
     run: runs.run,
@@ -130,5 +132,54 @@ describe('the micro-batcher', () => {
     expect(batches[1]).toEqual(['b', 'c']);
     end();
     expect(await all).toEqual(['A', 'B', 'C']);
+  });
+
+  it('does not hold what comes back for a run that is under way when runs may overlap', async () => {
+    const { batcher, batches, end } = create({ overlapping: true });
+    const first = batcher.submit('a');
+    await until(() => batches.length === 1);
+    const second = Promise.all([batcher.submit('b'), batcher.submit('c')]);
+    await until(() => batches.length === 2);
+    expect(batches).toEqual([['a'], ['b', 'c']]);
+    let idle = false;
+    const waiting = batcher.idle().then(() => (idle = true));
+    end();
+    expect(await first).toBe('A');
+    expect(idle).toBe(false);
+    end();
+    expect(await second).toEqual(['B', 'C']);
+    await waiting;
+  });
+
+  it('counts what overlapping runs have in hand against the backlog', async () => {
+    const { batcher, batches, end } = create({ overlapping: true, maxBacklogWeight: 5 });
+    const first = batcher.submit('aaaaa');
+    await until(() => batches.length === 1);
+    await expect(batcher.submit('b')).rejects.toThrow(BacklogFullError);
+    end();
+    await first;
+    const next = batcher.submit('b');
+    await until(() => batches.length === 2);
+    end();
+    expect(await next).toBe('B');
+  });
+
+  it('leaves time between the starts of two runs, but none before one that is full', async () => {
+    const startedAt: number[] = [];
+    const { batcher } = create({
+      run: (items) => {
+        startedAt.push(performance.now());
+        return Promise.resolve([...items]);
+      },
+      ...{ maxBatchWeight: 3, spacingMs: 300 },
+    });
+    await batcher.submit('a');
+    const later = batcher.submit('b');
+    await until(() => performance.now() - startedAt[0]! > 100);
+    expect(startedAt).toHaveLength(1);
+    await later;
+    expect(startedAt[1]! - startedAt[0]!).toBeGreaterThan(295);
+    await Promise.all(['cc', 'd'].map((item) => batcher.submit(item)));
+    expect(startedAt[2]! - startedAt[1]!).toBeLessThan(295);
   });
 });
