@@ -26,11 +26,7 @@ describe('migrateClickHouse', () => {
   test('several at once make one schema, and change its retention together', async () => {
     for (const hours of [72, 24, 96]) {
       await severalAtOnce(hours);
-      expect(await retention()).toEqual([
-        `attempts ${hours}`,
-        `dispositions ${hours}`,
-        `events ${hours}`,
-      ]);
+      expect(await retention()).toEqual([`attempts ${hours}`, `dispositions ${hours}`, `events ${hours}`]);
     }
   });
 
