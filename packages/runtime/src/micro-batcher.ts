@@ -9,7 +9,10 @@ interface MicroBatcherOptions<Item, Result> {
   maxBacklogWeight: number;
   /** An item that comes alone goes out at once, not at the end of the turn: its failure shows before others are begun. */
   eager?: boolean;
-  /** A batch doesn't wait for the one before: for a callee that makes one of what comes meanwhile itself. */
+  /**
+   * A batch doesn't wait for the one before, unless more is waiting than it takes: for a callee that makes one of what comes
+   * meanwhile itself.
+   */
   overlapping?: boolean;
   /** Least time between the starts of two batches, ms, unless the next one is full; none unless told. */
   spacingMs?: number;
@@ -73,7 +76,7 @@ export function createMicroBatcher<Item, Result>(
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       startedAt = performance.now();
       const run = work.during(runBatch(takeBatch(waiting, options.maxBatchWeight)));
-      if (!options.overlapping) await run;
+      if (!options.overlapping || waiting.length > 0) await run;
     }
     gathering = false;
   }

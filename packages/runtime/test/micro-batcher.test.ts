@@ -151,6 +151,21 @@ describe('the micro-batcher', () => {
     await waiting;
   });
 
+  it('begins no batch before a full one has ended, also when runs may overlap', async () => {
+    const { batcher, batches, end } = create({ overlapping: true });
+    const all = Promise.all(['aaaaaa', 'bbbbbb', 'cc'].map((item) => batcher.submit(item)));
+    await until(() => batches.length === 1);
+    const more = batcher.submit('dd');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(batches).toEqual([['aaaaaa']]);
+    end();
+    await until(() => batches.length === 2);
+    expect(batches[1]).toEqual(['bbbbbb', 'cc', 'dd']);
+    end();
+    expect(await all).toEqual(['AAAAAA', 'BBBBBB', 'CC']);
+    expect(await more).toBe('DD');
+  });
+
   it('counts what overlapping runs have in hand against the backlog', async () => {
     const { batcher, batches, end } = create({ overlapping: true, maxBacklogWeight: 5 });
     const first = batcher.submit('aaaaa');

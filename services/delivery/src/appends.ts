@@ -28,6 +28,7 @@ export function createAppends(deps: {
   log: Pick<MessageLog, 'append'>;
   outage: Outage;
   clock: Clock;
+  appendSpacingMs?: number;
 }): Appends {
   const { log, outage, clock } = deps;
   /** Since when each append is under way, the oldest first. */
@@ -69,7 +70,7 @@ export function createAppends(deps: {
     ...{ weigh: () => 1, maxBatchWeight: DELIVERIES_PER_APPEND },
     // The log hands out no more than may be in hand.
     maxBacklogWeight: Infinity,
-    ...{ eager: true, spacingMs: APPEND_SPACING_MS },
+    ...{ eager: true, spacingMs: deps.appendSpacingMs ?? APPEND_SPACING_MS },
   });
 
   return {

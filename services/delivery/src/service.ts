@@ -55,6 +55,8 @@ export interface DeliveryDeps {
   tracing?: Tracing | null;
   /** Names this worker in the attempts it makes. */
   worker: string;
+  /** Least time between the starts of two appends, in real time; default 20 ms. */
+  appendSpacingMs?: number;
   config: DeliveryConfig;
 }
 

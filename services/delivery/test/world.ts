@@ -176,6 +176,8 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
       ...{ log, clock, metrics, logger, config },
       random: () => 0.5,
       worker: 'worker-1',
+      // Time here is the test's, and stands still while an append would wait.
+      appendSpacingMs: 0,
       directory: {
         get: (id) => {
           if (world.directoryAway(id)) return Promise.reject(new StoreUnavailableError('no connection'));
