@@ -1,7 +1,7 @@
 // How punctual retries are: many that are parked, many that come due within a second, and what fresh events feel of it.
-import { parseArgs } from 'node:util';
 import { startChild } from './child.ts';
 import { load } from './load.ts';
+import { readOptions } from './options.ts';
 import { quantiles, type Quantiles } from './quantiles.ts';
 import { arrived, clearSink } from './sink.ts';
 import { subscribe } from './subscriptions.ts';
@@ -16,23 +16,8 @@ const HELP = `npm run bench:due -- [options]
   --json           print the figures as JSON as well
 `;
 
-const { values } = parseArgs({
-  options: {
-    parked: { type: 'string', default: '100000' },
-    due: { type: 'string', default: '2000' },
-    fresh: { type: 'string', default: '200' },
-    distributed: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const parked = Number(values.parked);
-const due = Number(values.due);
-const freshPerS = Number(values.fresh);
+const options = readOptions(HELP, { parked: 100_000, due: 2000, fresh: 200 });
+const { parked, due, fresh: freshPerS } = options;
 
 /** Jitter adds up to a tenth: what was sent within half a second is due within one. */
 const RETRY_DELAY = '5s';
@@ -124,10 +109,10 @@ async function main(): Promise<void> {
   const sink = await startChild('sink-process.cjs');
   const sick = await startChild('sick-process.cjs');
   say(
-    values.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
+    options.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
   );
   const env = { RETRY_DELAYS: `${RETRY_DELAY},1h` };
-  const system = await (values.distributed ? distributed : embedded)(env);
+  const system = await (options.distributed ? distributed : embedded)(env);
   try {
     const healthy = await subscribe(system.api, `${sink.origin}/hook`);
     const waiting = await subscribe(system.api, `${sick.origin}/never`, { retry_delays: ['1h'] });
@@ -158,7 +143,7 @@ async function main(): Promise<void> {
         '',
       ].join('\n'),
     );
-    if (values.json) process.stdout.write(`${JSON.stringify({ ...seen, alone, beside })}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...seen, alone, beside })}\n`);
     if (seen.retries !== due || seen.early > 0) process.exitCode = 1;
   } finally {
     await system.stop();

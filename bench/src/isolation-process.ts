@@ -1,8 +1,8 @@
-// How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in turn, some times
-// over, in one run of the system.
-import { parseArgs } from 'node:util';
+// How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in turn and several
+// times, in one run of the system.
 import { startChild } from './child.ts';
 import { load } from './load.ts';
+import { readOptions } from './options.ts';
 import { quantiles } from './quantiles.ts';
 import { arrived, clearSink } from './sink.ts';
 import { subscribe, unsubscribe } from './subscriptions.ts';
@@ -19,27 +19,14 @@ const HELP = `npm run bench:isolation -- [options]
   --json           print the figures as JSON as well
 `;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '20' },
-    rounds: { type: 'string', default: '3' },
-    healthy: { type: 'string', default: '100' },
-    rate: { type: 'string', default: '5' },
-    'sick-rate': { type: 'string', default: '500' },
-    distributed: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const options = readOptions(HELP, {
+  seconds: 20,
+  rounds: 3,
+  healthy: 100,
+  rate: 5,
+  'sick-rate': 500,
 });
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const seconds = Number(values.seconds);
-const rounds = Number(values.rounds);
-const healthyCount = Number(values.healthy);
-const ratePerS = Number(values.rate);
-const sickRate = Number(values['sick-rate']);
+const { seconds, rounds, healthy: healthyCount, rate: ratePerS, 'sick-rate': sickRate } = options;
 
 /** Each run once before any counts, this long: what is done for the first time takes longer. */
 const WARM_UP_S = 4;
@@ -172,9 +159,9 @@ async function main(): Promise<void> {
   const sink = await startChild('sink-process.cjs');
   const sick = await startChild('sick-process.cjs');
   say(
-    values.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
+    options.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
   );
-  const system = await (values.distributed ? distributed() : embedded());
+  const system = await (options.distributed ? distributed() : embedded());
   try {
     const healthy: string[] = [];
     for (let n = 0; n < healthyCount; n += 1)
@@ -192,7 +179,7 @@ async function main(): Promise<void> {
       rows.push(...figures.map((of) => rowOf(of, figures[0] ?? [])));
     }
     process.stdout.write(table(rows));
-    if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
     if (rows.some((row) => row.arrived !== row.sent)) process.exitCode = 1;
   } finally {
     await system.stop();

@@ -1,8 +1,8 @@
 // Pushes events through a running Milena to a local sink, and the same load through the bound, in one run.
-import { parseArgs } from 'node:util';
 import { startChild } from './child.ts';
 import { usage } from './cpu.ts';
 import { type LoadResult, load } from './load.ts';
+import { readOptions } from './options.ts';
 import { type Measured, type ProcessCost, report } from './report.ts';
 import { arrived, clearSink } from './sink.ts';
 import { subscribe } from './subscriptions.ts';
@@ -19,26 +19,14 @@ const HELP = `npm run bench -- [options]
   --json           print the figures as JSON as well
 `;
 
-const { values } = parseArgs({
-  options: {
-    events: { type: 'string', default: '20000' },
-    bytes: { type: 'string', default: '1024' },
-    subscriptions: { type: 'string', default: '20' },
-    concurrency: { type: 'string', default: '64' },
-    paced: { type: 'string', default: '5000' },
-    distributed: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const options = readOptions(HELP, {
+  events: 20_000,
+  bytes: 1024,
+  subscriptions: 20,
+  concurrency: 64,
+  paced: 5000,
 });
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const events = Number(values.events);
-const bytes = Number(values.bytes);
-const concurrency = Number(values.concurrency);
-const paced = Number(values.paced);
+const { events, bytes, concurrency, paced } = options;
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -109,12 +97,12 @@ async function main(): Promise<void> {
   const sink = await startChild('sink-process.cjs');
   const bound = await startChild('bound-process.cjs', `${sink.origin}/hook`);
   say(
-    values.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
+    options.distributed ? 'Starting every service …' : 'Starting the all-in-one on a fresh data directory …',
   );
-  const milena = await (values.distributed ? distributed() : embedded());
+  const milena = await (options.distributed ? distributed() : embedded());
   try {
     const ids: string[] = [];
-    for (let i = 0; i < Number(values.subscriptions); i += 1)
+    for (let i = 0; i < options.subscriptions; i += 1)
       ids.push(await subscribe(milena.api, `${sink.origin}/hook`));
     const paths = ids.map((id) => `/ingest/${id}`);
     const boundTarget = {
@@ -148,7 +136,7 @@ async function main(): Promise<void> {
         boundAgain: again,
         paced: ofPaced,
         rate,
-        json: values.json,
+        json: options.json,
       }),
     );
     const lost = ofMilena.result.accepted - ofMilena.seen.distinct;
