@@ -19,7 +19,7 @@ export interface Distributed {
   /** Those that run now. */
   replicas(name: ServiceName): ServiceProcess[];
   add(name: ServiceName): Promise<ServiceProcess>;
-  /** Stops what runs and drops its databases, topics and groups: a broker that keeps them all grows slow. */
+  /** Stops what runs and drops its databases and topics: a broker that keeps them all grows slow. */
   close(): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export async function startDistributed(
       await onServer(serverUrl, `DROP DATABASE IF EXISTS milena_${run} WITH (FORCE)`);
       await dropHistory(env);
       await Promise.all(stops);
-      await dropTopics(env);
+      await dropTopics(env.KAFKA_BROKERS, `${run}.`);
     },
   };
 }
@@ -120,16 +120,13 @@ async function dropHistory(env: Record<string, string>): Promise<void> {
   }
 }
 
-async function dropTopics(env: Record<string, string>): Promise<void> {
-  const { KAFKA_BROKERS: brokers = '', KAFKA_PREFIX: prefix = '' } = env;
+/** Of this run only, whatever prefix its processes were told. */
+async function dropTopics(brokers: string, prefix: string): Promise<void> {
   const admin = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
     if (topics.length > 0) await admin.deleteTopics({ topics });
-    const { groups } = await admin.listGroups();
-    const ours = groups.map(({ groupId }) => groupId).filter((group) => group.startsWith(prefix));
-    if (ours.length > 0) await admin.deleteGroups(ours);
   } finally {
     await admin.disconnect();
   }
