@@ -52,16 +52,17 @@ export function openPostgres(options: {
     idle_in_transaction_session_timeout: ANSWER_TIMEOUT_MS,
     keepAlive: true,
   });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) =>
-    options.logger?.warn({ event: 'postgres.connection_lost', error: error.message }),
-  );
+  let closing: Promise<void> | null = null;
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process. One that the
+  // server ends while we do the same is no loss.
+  pool.on('error', (error) => {
+    if (closing === null) options.logger?.warn({ event: 'postgres.connection_lost', error: error.message });
+  });
 
   const connect = () =>
     pool.connect().catch((error: unknown) => {
       throw asStoreError(error);
     });
-  let closing: Promise<void> | null = null;
   return {
     url: options.url,
     query: (text, values) => run(pool, text, values),
