@@ -11,8 +11,9 @@ const MEASURED = {
   cpuUs: { ingest: 88, delivery: 80, recorder: 40, kafka: 70, clickhouse: 26, postgres: 2, redis: 1 },
   // µs per event of everything together by events per second: batches are small when traffic is thin.
   cpuUsUpTo: [
-    [10, 8000],
-    [100, 2200],
+    [10, 12_700],
+    [100, 4400],
+    [500, 1200],
     [Infinity, 307],
   ],
   // Bytes. A record of `deliveries` beyond its payload, and a record of `delivery-log`.
@@ -24,7 +25,7 @@ const MEASURED = {
   attemptRow: 72,
   deadLetterOverhead: 782,
   // Events a second of one process with embedded parts on two busy cores.
-  oneProcessPerS: 1000,
+  oneProcessPerS: 7300,
 };
 
 /** Assumed: round numbers, to be replaced by one's own. */

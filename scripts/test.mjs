@@ -106,7 +106,7 @@ async function loadTests() {
     console.log('\nThe load tests are left out: k6 is missing, and scripts/tools-k6 builds it.');
     return;
   }
-  const env = { DURATION: '20s', P99_MS: '2000', DELIVERED_P99_MS: '5000', DROPPED: '0.1' };
+  const env = { DURATION: '20s', P99_MS: '500', DELIVERED_P99_MS: '2000', DROPPED: '0.02' };
   await step('load tests', () =>
     run(process.execPath, [path.join(ROOT, 'scripts/load.mjs'), 'smoke', 'load'], { env }),
   );
