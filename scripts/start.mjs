@@ -12,6 +12,7 @@ const flags = [
   '--no-parallel-scavenge',
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
+  '--heap-growing-percent=100',
 ];
 const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',

@@ -1,5 +1,6 @@
 import type { Session } from 'chdb';
 import type { ChdbRequest, InsertRequest } from './chdb-request.ts';
+import { letEngineThreadsGiveWay } from './chdb-threads.ts';
 
 export interface EngineResult {
   body: Uint8Array;
@@ -48,6 +49,7 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
       },
     );
   }
+  const leaveThreads = letEngineThreadsGiveWay();
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
@@ -81,6 +83,7 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
   let closed: Promise<void> | null = null;
   const close = async () => {
     await Promise.all([reads.idle(), inserts.idle()]);
+    leaveThreads();
     root.close();
     // Closing waits for the engine's own threads; without it a new engine on the directory could be refused.
     await chdb.drainPending();

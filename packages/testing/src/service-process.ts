@@ -10,6 +10,7 @@ export const NODE_FLAGS = [
   '--no-parallel-scavenge',
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
+  '--heap-growing-percent=100',
 ];
 const START_TIMEOUT_MS = 60_000;
 

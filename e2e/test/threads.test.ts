@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { removeDataDir, startAllInOne } from '@milena/testing';
+
+interface Thread {
+  name: string;
+  /** How far below the others; 0 unless told. */
+  nice: number;
+}
+
+/** Threads end while they are looked at. */
+function threadsOf(pid: number): Thread[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).flatMap((task) => {
+    try {
+      const name = readFileSync(`${folder}/${task}/comm`, 'utf8').trim();
+      return [{ name, nice: getPriority(Number(task)) }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+onLinux('threads of the all-in-one', () => {
+  it("those of ClickHouse's engine give way, Node's and the log's do not", async () => {
+    const milena = await startAllInOne();
+    try {
+      const engines = ({ name }: Thread) => /^(ThreadPool|MergeMutate|QueryPipeline)/.test(name);
+      const deadline = Date.now() + 20_000;
+      let threads = threadsOf(milena.pid);
+      while (threads.some((thread) => engines(thread) && thread.nice === 0) && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        threads = threadsOf(milena.pid);
+      }
+      const lowered = threads.filter(engines);
+      expect(lowered.length).toBeGreaterThan(2);
+      expect(lowered.filter(({ nice }) => nice !== 5)).toEqual([]);
+      const others = threads.filter(({ name }) => /^(node|MainThread|libuv|V8)/.test(name));
+      expect(others.length).toBeGreaterThan(4);
+      expect(others.filter(({ nice }) => nice !== 0)).toEqual([]);
+    } finally {
+      await milena.stop();
+      removeDataDir(milena.dataDir);
+    }
+  }, 90_000);
+});
