@@ -10,6 +10,7 @@ await ensureBuilt();
 const flags = [
   '--enable-source-maps',
   '--no-parallel-scavenge',
+  '--no-allocation-site-pretenuring',
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
   '--heap-growing-percent=100',

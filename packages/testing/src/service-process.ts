@@ -8,6 +8,7 @@ const ROOT = path.resolve(__dirname, '../../..');
 export const NODE_FLAGS = [
   '--enable-source-maps',
   '--no-parallel-scavenge',
+  '--no-allocation-site-pretenuring',
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
   '--heap-growing-percent=100',
