@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { removeDataDir, startAllInOne } from '@milena/testing';
 
@@ -8,9 +8,10 @@ interface Thread {
   nice: number;
 }
 
-/** Threads end while they are looked at. */
+/** Threads end while they are looked at. Empty where there is no /proc of Linux's kind, and nothing to be lowered. */
 function threadsOf(pid: number): Thread[] {
   const folder = `/proc/${pid}/task`;
+  if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((task) => {
     try {
       const name = readFileSync(`${folder}/${task}/comm`, 'utf8').trim();
@@ -21,9 +22,7 @@ function threadsOf(pid: number): Thread[] {
   });
 }
 
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
-
-onLinux('threads of the all-in-one', () => {
+describe('threads of the all-in-one', () => {
   it("those of ClickHouse's engine give way, Node's and the log's do not", async () => {
     const milena = await startAllInOne();
     try {
@@ -35,10 +34,11 @@ onLinux('threads of the all-in-one', () => {
         threads = threadsOf(milena.pid);
       }
       const lowered = threads.filter(engines);
-      expect(lowered.length).toBeGreaterThan(2);
+      const onLinux = process.platform === 'linux';
+      expect(lowered.length > 2).toBe(onLinux);
       expect(lowered.filter(({ nice }) => nice !== 5)).toEqual([]);
       const others = threads.filter(({ name }) => /^(node|MainThread|libuv|V8)/.test(name));
-      expect(others.length).toBeGreaterThan(4);
+      expect(others.length > 4).toBe(onLinux);
       expect(others.filter(({ nice }) => nice !== 0)).toEqual([]);
     } finally {
       await milena.stop();

@@ -22,8 +22,8 @@ export interface PartitionReader {
   /** `id` names it in maps. */
   readonly partition: { readonly id: string; readonly topic: string; readonly partition: number };
   readonly tracker: OffsetTracker;
-  /** Records below this offset may have been handled by an earlier owner. */
-  readonly redeliveredBelow: number;
+  /** Records below this offset may have been handled by another owner. */
+  redeliveredBelow: number;
   /** False once the partition was taken away: acks no longer count. */
   active: boolean;
   /** Handed out and not acked. */

@@ -208,6 +208,29 @@ describe('groups on Kafka', () => {
     expect([times('got first'), times('got second')]).toEqual([2 * PARTITIONS, PARTITIONS]);
   });
 
+  it('a member that was away does not take for new what another had meanwhile and committed nothing of', async () => {
+    const prefix = newPrefix();
+    const one = await open(prefix);
+    const { frozen, output } = await startFrozen(prefix);
+    const times = (what: string): number => output().split(what).length - 1;
+    await one.log.append(inEveryPartition('first'));
+    await until('it had all', () => times('got first') === PARTITIONS);
+
+    frozen.kill('SIGSTOP');
+    const b = await collect(one.log);
+    await one.log.append(inEveryPartition('second'));
+    await b.count(2 * PARTITIONS);
+    await b.consumer.stop();
+    expect(await commits(one)).toEqual([-1, -1, -1, -1]);
+    frozen.kill('SIGCONT');
+    await until('it goes on', () => times('got second') === PARTITIONS);
+    await one.log.append(inEveryPartition('third'));
+    await until('it has what is new', () => times('got third') === PARTITIONS);
+    expect(output()).not.toContain('revoked');
+    expect(times('got second, maybe not the first')).toBe(PARTITIONS);
+    expect(times('got third, maybe not the first')).toBe(0);
+  });
+
   it('more done beyond the mark than a commit can say is committed as far as it can, and the rest repeats', async () => {
     const one = await open(newPrefix(), { heldRecordsPerPartition: 3_000 });
     const headers = { 'due-at': '9999999999999' };

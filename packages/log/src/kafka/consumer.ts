@@ -51,6 +51,8 @@ interface Course {
   assigned: readonly TopicPartition[];
   /** What we hold is known to be ours still. Until then nothing is committed. */
   confirmed: boolean;
+  /** We were no member for a while: others may have had what we hold. */
+  away: boolean;
   stopping: boolean;
   retryInMs: number;
   /** Decides `ready`. */
@@ -90,7 +92,7 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
   });
   const course: Course = {
     ...{ deps, holding, committer, settle, session: null, memberId: null, epoch: 0, assigned: [] },
-    ...{ confirmed: false, stopping: false, retryInMs: FIRST_RETRY_MS },
+    ...{ confirmed: false, away: false, stopping: false, retryInMs: FIRST_RETRY_MS },
   };
   let stopping: Promise<void> | null = null;
   const consumer: KafkaConsumer = {
@@ -124,7 +126,10 @@ function startSession(course: Course): void {
       joined: (places, memberId) => {
         if (!mine()) return;
         // Under another name: we were away, and what we hold may have been another's. Whoever was there all the time goes on.
-        if (memberId !== course.memberId) holding.suspend(true);
+        if (memberId !== course.memberId) {
+          holding.suspend(true);
+          course.away = true;
+        }
         course.memberId = memberId;
         joined(course, session, places);
       },
@@ -192,6 +197,12 @@ async function confirm(course: Course, session: Session): Promise<void> {
   if (ranges === null || course.epoch !== epoch) return;
   const passed = [...holding.readers()].filter((reader) => !hasDone(reader, ranges.get(reader.partition.id)));
   holding.lose(new Set(passed.map(({ partition }) => partition.partition)));
+  // Whoever had it meanwhile may have done some of it without a commit, and has lost it to us by now.
+  if (course.away) {
+    for (const reader of holding.readers()) {
+      reader.redeliveredBelow = Math.max(reader.redeliveredBelow, ranges.get(reader.partition.id)?.end ?? 0);
+    }
+  }
   for (const partition of course.assigned) {
     const range = ranges.get(partition.id);
     if (range === undefined || holding.of(partition.id) !== undefined) continue;
@@ -201,12 +212,13 @@ async function confirm(course: Course, session: Session): Promise<void> {
     session.resume(place);
   }
   course.confirmed = true;
+  course.away = false;
   holding.suspend(false);
   deps.logger?.info({ event: 'log.joined', group: deps.options.group, partitions: holding.numbers() });
   course.settle(null);
 }
 
-/** Whatever the group has committed was done here: nobody else had the partition, or nothing came of it. */
+/** Whatever the group has committed was done here: nobody else had the partition, or committed nothing of it. */
 function hasDone({ tracker }: Reader, range: PartitionRange | undefined): boolean {
   if (range === undefined) return true;
   const mark = tracker.mark();

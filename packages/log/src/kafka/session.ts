@@ -4,6 +4,7 @@ import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
 import type { Place } from './names.ts';
 import type { KafkaLogLimits } from './options.ts';
+import { dismissFormer } from './dismissal.ts';
 import { createSteering, type Steering } from './steering.ts';
 
 /** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
@@ -75,6 +76,8 @@ type CommitVia = EachBatchPayload['commitOffsetsIfNecessary'];
 /** What a session knows of itself. */
 interface Course {
   over: boolean;
+  /** It has been given its share of the group. */
+  joined: boolean;
   /** The fetch loop ran. */
   aliveAt: number;
   /** The latest fetch began. */
@@ -92,7 +95,7 @@ export function createSession(deps: SessionDeps): Session {
   const client = deps.clients.create(REQUEST_TIMEOUT_MS);
   const now = performance.now();
   const course: Course = {
-    ...{ over: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
+    ...{ over: false, joined: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
     ...{ commitVia: null, cluster: null },
   };
   const consumer = createConsumerOf(client, deps, course);
@@ -128,14 +131,14 @@ export function createSession(deps: SessionDeps): Session {
     start: async () => {
       await consumer.connect();
       await consumer.subscribe({ topics: [...deps.topics], fromBeginning: true });
-      await dismissFormer(course, deps);
       // Left in the meantime: who joined now would be a member that nobody dismisses.
-      if (!course.over)
-        await consumer.run({
-          autoCommit: false,
-          eachBatch,
-          partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-        });
+      if (course.over) return;
+      void dismissFormer(deps, () => !course.over && !course.joined);
+      await consumer.run({
+        autoCommit: false,
+        eachBatch,
+        partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+      });
     },
     hasFetched: () => course.commitVia !== null,
     ...steering,
@@ -165,26 +168,6 @@ async function confirmMembership(
     await payload.heartbeat();
     if (course.heardAt < course.turnAt) await sleep(heartbeatIntervalMs / 2);
   }
-}
-
-/**
- * The group waits for a member that it has not heard of until its session is over. We know better, and say goodbye for
- * it; a broker that was restarted would let us wait for 10 s otherwise.
- */
-async function dismissFormer({ cluster }: Course, { group, former }: SessionDeps): Promise<void> {
-  if (cluster === null || former === null) return;
-  try {
-    const coordinator: object = await cluster.findGroupCoordinator({ groupId: group });
-    // Not in kafkajs's types.
-    const { leaveGroup } = coordinator as Partial<Leavable>;
-    await leaveGroup?.call(coordinator, { groupId: group, memberId: former });
-  } catch {
-    // It is no member any more, or will be found out by its silence.
-  }
-}
-
-interface Leavable {
-  leaveGroup: (request: { groupId: string; memberId: string }) => Promise<unknown>;
 }
 
 function createConsumerOf(
@@ -240,6 +223,7 @@ function listen(consumer: Consumer, { course, events, end, steering }: Listeners
   consumer.on(GROUP_JOIN, ({ payload }) => {
     alive();
     course.heardAt = course.aliveAt;
+    course.joined = true;
     const places = placesOf(payload.memberAssignment);
     steering.assigned(places);
     if (!course.over) events.joined(places, payload.memberId);
