@@ -4,7 +4,7 @@ import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
 import type { Place } from './names.ts';
 import type { KafkaLogLimits } from './options.ts';
-import { dismissFormer } from './dismissal.ts';
+import { rejoinAs } from './rejoining.ts';
 import { createSteering, type Steering } from './steering.ts';
 
 /** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
@@ -76,8 +76,6 @@ type CommitVia = EachBatchPayload['commitOffsetsIfNecessary'];
 /** What a session knows of itself. */
 interface Course {
   over: boolean;
-  /** It has been given its share of the group. */
-  joined: boolean;
   /** The fetch loop ran. */
   aliveAt: number;
   /** The latest fetch began. */
@@ -95,7 +93,7 @@ export function createSession(deps: SessionDeps): Session {
   const client = deps.clients.create(REQUEST_TIMEOUT_MS);
   const now = performance.now();
   const course: Course = {
-    ...{ over: false, joined: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
+    ...{ over: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
     ...{ commitVia: null, cluster: null },
   };
   const consumer = createConsumerOf(client, deps, course);
@@ -133,7 +131,7 @@ export function createSession(deps: SessionDeps): Session {
       await consumer.subscribe({ topics: [...deps.topics], fromBeginning: true });
       // Left in the meantime: who joined now would be a member that nobody dismisses.
       if (course.over) return;
-      void dismissFormer(deps, () => !course.over && !course.joined);
+      if (deps.former !== null && course.cluster !== null) rejoinAs(deps.former, course.cluster);
       await consumer.run({
         autoCommit: false,
         eachBatch,
@@ -223,7 +221,6 @@ function listen(consumer: Consumer, { course, events, end, steering }: Listeners
   consumer.on(GROUP_JOIN, ({ payload }) => {
     alive();
     course.heardAt = course.aliveAt;
-    course.joined = true;
     const places = placesOf(payload.memberAssignment);
     steering.assigned(places);
     if (!course.over) events.joined(places, payload.memberId);
