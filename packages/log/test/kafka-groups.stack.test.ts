@@ -3,7 +3,7 @@ import { createTestClock } from '@milena/runtime';
 import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
 import { bundled } from './child.ts';
 import { collect, OPTIONS, PARTITIONS, record, TOPIC, until } from './conformance/harness.ts';
-import { BROKERS, kafkaOptions, newPrefix, removeTopics } from './kafka-hooks.ts';
+import { BROKERS, kafkaOptions, newPrefix, QUICK, removeTopics } from './kafka-hooks.ts';
 
 const opened: OpenedKafkaLog[] = [];
 const children: ChildProcess[] = [];
@@ -162,6 +162,32 @@ describe('groups on Kafka', () => {
     );
     expect(a.values().filter((value) => value !== '2')).toHaveLength(2 * PARTITIONS);
     expect(a.got).toHaveLength(3 * PARTITIONS);
+  });
+
+  it('members that break down together find what each of them held, and nobody is given it meanwhile', async () => {
+    const prefix = newPrefix();
+    const [one, two] = [await open(prefix), await open(prefix)];
+    const logs = [one, two];
+    const members = await Promise.all(logs.map(({ log }) => collect(log)));
+    await one.log.append(inEveryPartition('first'));
+    await until('it is shared out', () => members.every(({ got }) => got.length >= PARTITIONS / 2));
+    const revoked = members.map((member) => member.revoked.length);
+
+    const rounds = 8;
+    const later = (): string[] =>
+      members.flatMap((member) => member.values()).filter((value) => value !== 'first');
+    const startedAt = performance.now();
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const log of logs) log.interrupt();
+      await one.log.append(inEveryPartition(`round ${round}`));
+      await until('it goes on', () => later().length >= round * PARTITIONS);
+    }
+    // A share-out that waits for who has gone takes a session each time.
+    expect(performance.now() - startedAt).toBeLessThan((rounds * QUICK.sessionTimeoutMs) / 2);
+    expect(members.map((member) => member.revoked.length)).toEqual(revoked);
+    expect(later()).toHaveLength(rounds * PARTITIONS);
+    for (const member of members) member.ackAll();
+    await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
   });
 
   it('a member that was frozen for longer than its session gives up what the others went on with', async () => {

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Consumer, EachBatchPayload, KafkaMessage, OffsetsByTopicPartition } from 'kafkajs';
 import { createAssigner } from './assigner.ts';
 import { within, type Clients, type KafkaClient } from './clients.ts';
+import { keepMembership } from './membership.ts';
 import type { Place } from './names.ts';
 import type { KafkaLogLimits } from './options.ts';
-import { rejoinAs } from './rejoining.ts';
 import { createSteering, type Steering } from './steering.ts';
 
 /** How long the others wait for a member that is slow to rejoin; one that died is found by its silence. */
@@ -131,7 +131,6 @@ export function createSession(deps: SessionDeps): Session {
       await consumer.subscribe({ topics: [...deps.topics], fromBeginning: true });
       // Left in the meantime: who joined now would be a member that nobody dismisses.
       if (course.over) return;
-      if (deps.former !== null && course.cluster !== null) rejoinAs(deps.former, course.cluster);
       await consumer.run({
         autoCommit: false,
         eachBatch,
@@ -170,7 +169,7 @@ async function confirmMembership(
 
 function createConsumerOf(
   { kafka }: KafkaClient,
-  { group, owned, limits, gatherMs }: SessionDeps,
+  { group, owned, limits, gatherMs, former }: SessionDeps,
   course: Course,
 ): Consumer {
   return kafka.consumer({
@@ -178,6 +177,7 @@ function createConsumerOf(
     partitionAssigners: [
       createAssigner(owned, (cluster) => {
         course.cluster = cluster;
+        keepMembership(cluster, former, () => course.over);
       }),
     ],
     sessionTimeout: limits.sessionTimeoutMs,

@@ -1,0 +1,46 @@
+import type { Broker, Cluster } from 'kafkajs';
+
+/**
+ * Keeps a member's name in its group over the breakdown of its consumer. A kafkajs consumer says goodbye when it breaks
+ * down, and a new one joins as somebody new. In between, a group that waits for nobody else is shared out without us, and
+ * what we hold is others' for a moment; without the goodbye, the group would wait for the old member until its session is
+ * over, 10 s by default. Under the name that the group knows, nobody has gone.
+ *
+ * @param cluster a consumer's, before it joins
+ * @param former what we were called before, null for a new member
+ * @param leaves whether a goodbye is meant
+ */
+export function keepMembership(cluster: Cluster, former: string | null, leaves: () => boolean): void {
+  let name = former;
+  const kept = new WeakSet<Broker>();
+  const find = cluster.findGroupCoordinator.bind(cluster);
+  cluster.findGroupCoordinator = async (about) => {
+    const coordinator = (await find(about)) as Broker & Membership;
+    if (kept.has(coordinator)) return coordinator;
+    kept.add(coordinator);
+    const join = coordinator.joinGroup.bind(coordinator);
+    const leave = coordinator.leaveGroup.bind(coordinator);
+    coordinator.joinGroup = async (request) => {
+      if (name === null || request.memberId !== '') return join(request);
+      try {
+        const joined = await join({ ...request, memberId: name });
+        name = null;
+        return joined;
+      } catch (error) {
+        // The group has given it up: then as somebody new.
+        if ((error as { type?: unknown }).type === 'UNKNOWN_MEMBER_ID') name = null;
+        throw error;
+      }
+    };
+    coordinator.leaveGroup = async (request) => {
+      if (leaves()) await leave(request);
+    };
+    return coordinator;
+  };
+}
+
+/** Not in kafkajs's types. */
+interface Membership {
+  joinGroup: (request: { memberId: string }) => Promise<unknown>;
+  leaveGroup: (request: { memberId: string }) => Promise<unknown>;
+}
