@@ -1,4 +1,5 @@
 import type { SubscriptionsDeps } from './deps.ts';
+import { createRounds } from './rounds.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -26,12 +27,9 @@ export function createMaintenance(
   >,
 ) {
   const { idempotency, deadLetters, releases, replays, formerSubscriptions, clock, logger, config } = deps;
-  let running: Promise<void> | null = null;
-  let cancelTimer: (() => void) | null = null;
-  let stopped = false;
   let lastError: string | null = null;
 
-  async function work(): Promise<void> {
+  const rounds = createRounds(clock, async () => {
     try {
       await idempotency.maintain();
       const dropped = await deadLetters.prune(clock.now() - config.deadLetterRetentionDays * DAY_MS);
@@ -40,29 +38,16 @@ export function createMaintenance(
       await formerSubscriptions.prune(clock.now() - config.retentionHours * HOUR_MS - FORMER_KEPT_MS);
       lastError = null;
       logger.info({ event: 'maintenance.done', dead_letters_dropped: dropped });
+      return HOUR_MS;
     } catch (error) {
       lastError = error instanceof Error ? error.message : String(error);
       logger.error({ event: 'maintenance.failed', err: error });
+      return AGAIN_AFTER_MS;
     }
-  }
-
-  async function run(): Promise<void> {
-    running = work();
-    await running;
-    running = null;
-    if (stopped) return;
-    cancelTimer = clock.after(lastError === null ? HOUR_MS : AGAIN_AFTER_MS, () => void run());
-  }
+  });
 
   return {
-    /** Resolves after the first round, whether it went well or not: the API can do its work meanwhile. */
-    start: run,
-    /** Waits for a round under way. */
-    stop: async (): Promise<void> => {
-      stopped = true;
-      cancelTimer?.();
-      await running;
-    },
+    ...rounds,
     /** Why the last round failed, or null. */
     lastError: () => lastError,
   };

@@ -1,10 +1,10 @@
 import { encodeDelivery } from '@milena/domain';
 import { DELIVERIES, type LogRecord } from '@milena/log';
-import type { CancelTimer } from '@milena/runtime';
 import type { DueRelease, HeldDelivery } from '@milena/stores';
 import type { SubscriptionsDeps } from './deps.ts';
 import { dispositionRecord } from './disposition-record.ts';
 import { DEFAULT_RELEASE_RATE } from './release-rate.ts';
+import { createRounds, type Rounds } from './rounds.ts';
 
 /** Between two looks while something is being released, otherwise, and after a failure. */
 const BUSY_MS = 50;
@@ -20,35 +20,25 @@ const MEASURE_MS = 15_000;
 
 type ReleaserDeps = Pick<SubscriptionsDeps, 'releases' | 'log' | 'clock' | 'logger' | 'metrics'>;
 
-interface Releaser {
-  start(): void;
-  /** Waits for a step under way. */
-  stop(): Promise<void>;
-}
-
 /**
  * Gives held deliveries back to the log, oldest first, once their subscription is not paused any more; those of a
  * subscription that is gone or disabled end as cancelled. Any number of processes may do this at once. What is left to do
  * is always read from the store, so a crash needs no clean-up, and what was held late (by a worker that had not heard of
  * the resume) is found as well.
  */
-export function createReleaser(deps: ReleaserDeps): Releaser {
+export function createReleaser(deps: ReleaserDeps): Rounds {
   const { releases, clock, logger } = deps;
-  let stopped = false;
-  let cancelTimer: CancelTimer | null = null;
-  let running: Promise<void> | null = null;
   let busyUntil = 0;
   let measuredAt = -Infinity;
 
-  /** Resolves to the time until the next round. */
-  async function round(): Promise<number> {
+  return createRounds(clock, async (stopping) => {
     try {
       if (clock.now() - measuredAt >= MEASURE_MS) {
         await measure(deps);
         measuredAt = clock.now();
       }
       for (const due of await releases.due()) {
-        if (stopped) return 0;
+        if (stopping.aborted) return null;
         if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
       }
       return clock.now() < busyUntil ? BUSY_MS : IDLE_MS;
@@ -56,26 +46,7 @@ export function createReleaser(deps: ReleaserDeps): Releaser {
       logger.error({ event: 'release.failed', err: error });
       return FAILED_MS;
     }
-  }
-
-  async function run(): Promise<void> {
-    const waitMs = await round();
-    running = null;
-    if (!stopped) cancelTimer = clock.after(waitMs, next);
-  }
-
-  function next(): void {
-    running = run();
-  }
-
-  return {
-    start: next,
-    stop: async () => {
-      stopped = true;
-      cancelTimer?.();
-      await running;
-    },
-  };
+  });
 }
 
 /** One batch of one subscription; resolves to how many deliveries that were. */

@@ -50,10 +50,7 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const maxListeners = config.maxListeners ?? MAX_LISTENERS;
   const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
   const maintenance = createMaintenance(deps);
-  const reseal = createReseal(deps);
-  const releaser = createReleaser(deps);
-  const replays = createReplayRunner(deps);
-  const notifier = createNotifier(deps);
+  const others = [createReseal(deps), createReleaser(deps), createReplayRunner(deps), createNotifier(deps)];
   const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail, caller) };
   return {
     routes: [
@@ -71,16 +68,12 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
       ...apiKeyRoutes(routeDeps),
     ],
     start: async () => {
-      reseal.start();
-      releaser.start();
-      replays.start();
-      notifier.start();
+      for (const one of others) void one.start();
       await maintenance.start();
     },
     stop: async () => {
       liveTail.close();
-      await Promise.all([releaser.stop(), replays.stop(), notifier.stop(), reseal.stop()]);
-      await maintenance.stop();
+      await Promise.all([maintenance, ...others].map((one) => one.stop()));
     },
     health: () => ({ listeners: liveTail.listeners(), maintenance_error: maintenance.lastError() }),
   };

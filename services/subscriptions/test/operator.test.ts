@@ -125,7 +125,7 @@ describe('the notifier', () => {
 
   test('sees to the subscription once, then looks every two seconds until it is stopped', async () => {
     const { clock, calls, notifier } = setUp();
-    notifier.start();
+    void notifier.start();
     await settle();
     expect(calls).toEqual(['keep', `invalidate ${OPERATOR_SUBSCRIPTION_ID}`, 'take']);
     for (let n = 0; n < 3; n += 1) {
@@ -140,7 +140,7 @@ describe('the notifier', () => {
   test('appends an event for each notice and tells so in the log', async () => {
     const { records, lines, state, notifier } = setUp();
     state.rounds.push([failing]);
-    notifier.start();
+    void notifier.start();
     await settle();
     expect(records.map((record) => decodeDelivery(record))).toMatchObject([
       { subscription_id: OPERATOR_SUBSCRIPTION_ID, event_type: 'subscription.failing', attempt: 1 },
@@ -156,7 +156,7 @@ describe('the notifier', () => {
   test('goes on at once while there is more than one take holds', async () => {
     const { clock, calls, state, notifier } = setUp();
     state.rounds.push(Array.from({ length: 100 }, () => failing));
-    notifier.start();
+    void notifier.start();
     await settle();
     clock.advance(1);
     await settle();
@@ -166,7 +166,7 @@ describe('the notifier', () => {
 
   test('without an endpoint it sees that there is no such subscription, and no more', async () => {
     const { clock, calls, notifier } = setUp(null);
-    notifier.start();
+    void notifier.start();
     await settle();
     expect(calls).toEqual(['remove', `invalidate ${OPERATOR_SUBSCRIPTION_ID}`]);
     expect(clock.nextTimerAt()).toBeNull();
@@ -176,7 +176,7 @@ describe('the notifier', () => {
   test('begins anew five seconds after the store was away', async () => {
     const { clock, calls, lines, state, notifier } = setUp();
     state.away = true;
-    notifier.start();
+    void notifier.start();
     await settle();
     expect(lines).toMatchObject([{ event: 'operator.not_told' }]);
     state.away = false;

@@ -148,7 +148,7 @@ describe('sealing secrets anew', () => {
       { resealed: 100, unreadable: 0, last: 'a' },
       { resealed: 7, unreadable: 0, last: null },
     ]);
-    reseal.start();
+    void reseal.start();
     await settle();
     expect(asked).toEqual([null, 'a']);
     expect(lines).toMatchObject([{ level: 'info', event: 'secrets.resealed', resealed: 107, unreadable: 0 }]);
@@ -160,7 +160,7 @@ describe('sealing secrets anew', () => {
       { resealed: 100, unreadable: 1, last: 'a' },
       new Error('away'),
     ]);
-    reseal.start();
+    void reseal.start();
     await settle();
     expect(lines).toMatchObject([{ event: 'secrets.reseal_failed', resealed: 100 }]);
     clock.advance(60_000);
@@ -175,7 +175,7 @@ describe('sealing secrets anew', () => {
       { resealed: 1, unreadable: 0, last: 'a' },
       { resealed: 1, unreadable: 0, last: 'b' },
     ]);
-    reseal.start();
+    void reseal.start();
     await reseal.stop();
     await settle();
     expect([asked, lines, clock.nextTimerAt()]).toEqual([[null], [], null]);

@@ -10,6 +10,7 @@ import {
   type LedgerQuestion,
   type LedgerReader,
   type LedgerRow,
+  type LedgerSet,
 } from '../ledger-ports.ts';
 import { compare, type Difference } from './compare.ts';
 import { discrepancyOf, unknownOf } from './discrepancy.ts';
@@ -75,12 +76,14 @@ async function readStep(
   const ledger = fromHistory(buckets);
   const parts = { ...deps, scope: question, motion, budget: deps.bounds.ids };
   const settled = new Set<string>();
-  const name = (one: Discrepancy): void => {
-    ledger.found[one.kind] += 1;
-    if (ledger.discrepancies.length < limit) ledger.discrepancies.push(one);
-  };
-  settleDeadLetters(ledger, await compare(parts, 'dead_letters', buckets), settled, name);
-  settleHeld(ledger, await compare(parts, 'held', buckets), settled, name);
+  for (const keeping of [DEAD_LETTERS, HELD]) {
+    const difference = await compare(parts, keeping.set, buckets);
+    for (const { row } of difference.extra) if (row !== null) settled.add(row.delivery_id);
+    for (const one of settle(ledger, difference, keeping)) {
+      ledger.found[one.kind] += 1;
+      if (ledger.discrepancies.length < limit) ledger.discrepancies.push(one);
+    }
+  }
   const room = limit - ledger.discrepancies.length;
   const others = buckets.reduce((sum, { found }) => sum + Object.values(found).reduce((a, b) => a + b, 0), 0);
   if (room > 0 && others > 0) {
@@ -107,11 +110,36 @@ function fromHistory(buckets: readonly LedgerBucket[]): Ledger {
   return ledger;
 }
 
-type Name = (one: Discrepancy) => void;
+/** What the relational store keeps, and what it is when only one of the stores has a delivery. */
+interface Keeping {
+  set: LedgerSet;
+  term: 'dead_lettered' | 'held';
+  called: string;
+  missing: 'dead_letter_missing' | 'held_missing';
+  extra: 'attempt_missing' | 'disposition_missing';
+  /** Whether the history counted a delivery that is missing. */
+  counted: (row: LedgerRow) => boolean;
+}
+
+const DEAD_LETTERS: Keeping = {
+  set: 'dead_letters',
+  term: 'dead_lettered',
+  called: 'a dead letter',
+  missing: 'dead_letter_missing',
+  extra: 'attempt_missing',
+  counted: ({ status }) => status === 'failed',
+};
+const HELD: Keeping = {
+  set: 'held',
+  term: 'held',
+  called: 'held',
+  missing: 'held_missing',
+  extra: 'disposition_missing',
+  counted: () => true,
+};
 
 /** The relational store proves that it is where the history doesn't know it: it is not in motion, nor lost there. */
-function moveTo(term: 'dead_lettered' | 'held', ledger: Ledger, row: LedgerRow, settled: Set<string>): void {
-  settled.add(row.delivery_id);
+function moveTo(term: Keeping['term'], ledger: Ledger, row: LedgerRow): void {
   if (row.found !== null) ledger.found[row.found] -= 1;
   if (row.found === 'end_missing') ledger[term] += 1;
   else if (row.status === 'queued' || row.status === 'retrying') {
@@ -120,57 +148,26 @@ function moveTo(term: 'dead_lettered' | 'held', ledger: Ledger, row: LedgerRow, 
   }
 }
 
-function settleDeadLetters(
-  ledger: Ledger,
-  { missing, extra, uncounted }: Difference,
-  settled: Set<string>,
-  name: Name,
-): void {
-  for (const row of missing) {
-    if (row.status === 'failed') ledger.dead_lettered -= 1;
-    name(discrepancyOf(row, 'dead_letter_missing'));
-  }
-  for (const { kept, row } of extra) {
+/** Corrects the ledger by what the stores do not agree on, and resolves to it by name. */
+function settle(ledger: Ledger, { missing, extra, uncounted }: Difference, keeping: Keeping): Discrepancy[] {
+  const { term, called } = keeping;
+  ledger[term] += uncounted.extra - uncounted.missing;
+  ledger.found[keeping.missing] += uncounted.missing;
+  ledger.found[keeping.extra] += uncounted.extra;
+  ledger[term] -= missing.filter(keeping.counted).length;
+  const named = extra.map(({ kept, row }) => {
     if (row === null) {
-      ledger.dead_lettered += 1;
-      name(unknownOf(kept, 'a dead letter'));
-      continue;
+      ledger[term] += 1;
+      return unknownOf(kept, called);
     }
-    moveTo('dead_lettered', ledger, row, settled);
-    name(
-      discrepancyOf(row, kindOfExtra(row, row.status === 'delivered' ? 'ended_twice' : 'attempt_missing')),
-    );
-  }
-  ledger.dead_lettered += uncounted.extra - uncounted.missing;
-  ledger.found.dead_letter_missing += uncounted.missing;
-  ledger.found.attempt_missing += uncounted.extra;
+    moveTo(term, ledger, row);
+    return discrepancyOf(row, kindOfExtra(row, keeping));
+  });
+  return [...missing.map((row) => discrepancyOf(row, keeping.missing)), ...named];
 }
 
-function settleHeld(
-  ledger: Ledger,
-  { missing, extra, uncounted }: Difference,
-  settled: Set<string>,
-  name: Name,
-): void {
-  for (const row of missing) {
-    ledger.held -= 1;
-    name(discrepancyOf(row, 'held_missing'));
-  }
-  for (const { kept, row } of extra) {
-    if (row === null) {
-      ledger.held += 1;
-      name(unknownOf(kept, 'held'));
-      continue;
-    }
-    moveTo('held', ledger, row, settled);
-    name(discrepancyOf(row, kindOfExtra(row, 'disposition_missing')));
-  }
-  ledger.held += uncounted.extra - uncounted.missing;
-  ledger.found.held_missing += uncounted.missing;
-  ledger.found.disposition_missing += uncounted.extra;
-}
-
-/** Without its event there is more missing than that. */
-function kindOfExtra(row: LedgerRow, otherwise: LedgerKind): LedgerKind {
-  return row.event ? otherwise : 'event_missing';
+function kindOfExtra({ event, status }: LedgerRow, { term, extra }: Keeping): LedgerKind {
+  // Without its event there is more missing than that.
+  if (!event) return 'event_missing';
+  return term === 'dead_lettered' && status === 'delivered' ? 'ended_twice' : extra;
 }

@@ -6,10 +6,10 @@ import {
   type SubscriptionNotice,
 } from '@milena/domain';
 import { DELIVERIES } from '@milena/log';
-import type { CancelTimer } from '@milena/runtime';
 import type { NoticeTake } from '@milena/stores';
 import type { SubscriptionsDeps } from '../deps.ts';
 import { forget } from '../forget.ts';
+import { createRounds, type Rounds } from '../rounds.ts';
 
 /** Between two looks, and after a failure. */
 const LOOK_MS = 2000;
@@ -24,27 +24,17 @@ type NotifierDeps = Pick<SubscriptionsDeps, 'operator' | 'log' | 'directory' | '
   config: Pick<SubscriptionsDeps['config'], 'operatorEndpoint'>;
 };
 
-interface Notifier {
-  start(): void;
-  /** Waits for a round under way. */
-  stop(): Promise<void>;
-}
-
 /**
  * Keeps the operator's subscription as the settings say and makes events of what became of subscriptions: they are read
  * from the store, where the delivery workers write health anyway, so a spell is told of once whichever workers and
  * processes saw it. Any number of processes may do this at once. Without an endpoint it only sees that there is no such
  * subscription, and ends.
  */
-export function createNotifier(deps: NotifierDeps): Notifier {
+export function createNotifier(deps: NotifierDeps): Rounds {
   const { clock, logger, config } = deps;
-  let stopped = false;
-  let cancelTimer: CancelTimer | null = null;
-  let running: Promise<void> | null = null;
   let kept = false;
 
-  /** Resolves to the time until the next round; null = there is nothing more to do. */
-  async function round(): Promise<number | null> {
+  return createRounds(clock, async () => {
     try {
       if (!kept) await keep(deps);
       kept = true;
@@ -54,26 +44,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       logger.error({ event: 'operator.not_told', err: error });
       return FAILED_MS;
     }
-  }
-
-  async function run(): Promise<void> {
-    const waitMs = await round();
-    running = null;
-    if (!stopped && waitMs !== null) cancelTimer = clock.after(waitMs, next);
-  }
-
-  function next(): void {
-    running = run();
-  }
-
-  return {
-    start: next,
-    stop: async () => {
-      stopped = true;
-      cancelTimer?.();
-      await running;
-    },
-  };
+  });
 }
 
 async function keep({ operator, directory, logger, config }: NotifierDeps): Promise<void> {

@@ -3,6 +3,7 @@ import { LogUnavailableError } from '@milena/log';
 import type { CancelTimer } from '@milena/runtime';
 import { StoreUnavailableError, type ReplayEnding, type ReplayWork } from '@milena/stores';
 import { pause } from '../pause.ts';
+import { createRounds, type Rounds } from '../rounds.ts';
 import { runReplay, type ReplayDeps } from './run-replay.ts';
 
 /** A job whose process died goes on elsewhere after this time. */
@@ -17,28 +18,19 @@ const FAILED_MS = 5000;
 /** A mistake of ours is not mended by repeating it for ever. Being away is no mistake. */
 const MISTAKES = 3;
 
-interface ReplayRunner {
-  start(): void;
-  /** Waits for the batches under way and gives the jobs back. */
-  stop(): Promise<void>;
-}
-
 /** Carries on replay jobs; any number of processes may, each job is with one of them at a time. */
-export function createReplayRunner(deps: ReplayDeps): ReplayRunner {
+export function createReplayRunner(deps: ReplayDeps): Rounds {
   const { replayLeases, clock, logger, metrics } = deps;
   const owner = newId(clock.now());
-  const stopping = new AbortController();
   const jobs = new Set<Promise<void>>();
   const judge = createJudge();
-  let cancelTimer: CancelTimer | null = null;
-  let looking: Promise<void> | null = null;
 
-  async function look(): Promise<void> {
+  const looks = createRounds(clock, async (stopping) => {
     try {
-      while (jobs.size < JOBS_AT_ONCE && !stopping.signal.aborted) {
+      while (jobs.size < JOBS_AT_ONCE && !stopping.aborted) {
         const work = await replayLeases.claim(owner, LEASE_MS);
         if (work === null) break;
-        const job = carryOn(work, { ...deps, owner, judge, stopping: stopping.signal }).finally(() => {
+        const job = carryOn(work, { ...deps, owner, judge, stopping }).finally(() => {
           jobs.delete(job);
           metrics.replaysRunning.set(jobs.size);
         });
@@ -48,19 +40,14 @@ export function createReplayRunner(deps: ReplayDeps): ReplayRunner {
     } catch (error) {
       logger.error({ event: 'replay.not_claimed', err: error });
     }
-    if (!stopping.signal.aborted) cancelTimer = clock.after(LOOK_MS, begin);
-  }
-
-  function begin(): void {
-    looking = look();
-  }
+    return LOOK_MS;
+  });
 
   return {
-    start: begin,
+    start: looks.start,
+    /** Waits for the batches under way and gives the jobs back. */
     stop: async () => {
-      stopping.abort();
-      cancelTimer?.();
-      await looking;
+      await looks.stop();
       await Promise.all(jobs);
     },
   };

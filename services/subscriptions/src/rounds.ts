@@ -1,0 +1,38 @@
+import type { CancelTimer, Clock } from '@milena/runtime';
+
+/** Work that goes on behind the requests, round after round. */
+export interface Rounds {
+  /** Resolves after the first round. */
+  start: () => Promise<void>;
+  /** Waits for a round under way. */
+  stop: () => Promise<void>;
+}
+
+/**
+ * @param round does what is to be done now and resolves to the time until it is called again, ms; null = never. It must
+ * not reject, and ends early when the signal comes.
+ */
+export function createRounds(clock: Clock, round: (stopping: AbortSignal) => Promise<number | null>): Rounds {
+  const stopping = new AbortController();
+  let running: Promise<void> | null = null;
+  let cancelTimer: CancelTimer | null = null;
+
+  async function run(): Promise<void> {
+    const waitMs = await round(stopping.signal);
+    if (waitMs !== null && !stopping.signal.aborted) cancelTimer = clock.after(waitMs, () => void start());
+  }
+
+  function start(): Promise<void> {
+    running = run();
+    return running;
+  }
+
+  return {
+    start,
+    stop: async () => {
+      stopping.abort();
+      cancelTimer?.();
+      await running;
+    },
+  };
+}
