@@ -93,13 +93,13 @@ export async function startWorld(): Promise<World> {
 
 /**
  * The subscriptions that events go to by turns. One event in a hundred is for a dead endpoint, of which there are
- * twelve: few enough for each that its breaker stays closed and its deliveries come to an end.
+ * 24: each gets one in 12 s, whose four attempts do not open its breaker, so that they come to their end soon.
  */
 async function subscribeAll(client: Client, target: Target): Promise<string[]> {
   const make = (behaviour: Behaviour, count: number): Promise<string[]> =>
     Promise.all(Array.from({ length: count }, () => client.subscribe({ target_url: target.url(behaviour) })));
   const living = [...(await make('ok', 12)), ...(await make('slow', 4)), ...(await make('flaky', 6))];
-  const dead = await make('dead', 12);
+  const dead = await make('dead', 24);
   return dead.flatMap((one) => [
     one,
     ...Array.from({ length: 99 }, (_, n) => living[n % living.length] ?? ''),
