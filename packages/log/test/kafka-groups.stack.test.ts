@@ -134,7 +134,7 @@ describe('groups on Kafka', () => {
   it('after a graceful stop the others have taken over within two seconds, by default', async () => {
     const prefix = newPrefix();
     // The defaults, which are those of production.
-    const limits = { heartbeatIntervalMs: 400, fetchWaitMs: 100, sessionTimeoutMs: 10_000 };
+    const limits = { heartbeatIntervalMs: 400, fetchWaitMs: 250, sessionTimeoutMs: 10_000 };
     const [one, two] = [await open(prefix, limits), await open(prefix, limits)];
     const a = await collect(one.log);
     const b = await collect(two.log);

@@ -44,11 +44,11 @@ afterEach(() => {
 });
 
 describe('topics whose records have time', () => {
-  it('are asked for in the first fetch, and again after 100 ms', () => {
+  it('are asked for in the first fetch, and again after 250 ms', () => {
     const { fetch } = create();
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/0', 'retry/1']);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1']);
-    jest.advanceTimersByTime(99);
+    jest.advanceTimersByTime(249);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1']);
     jest.advanceTimersByTime(1);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/0', 'retry/1']);
@@ -61,7 +61,7 @@ describe('topics whose records have time', () => {
     fetch('a');
     expect([...paused]).toEqual(['retry/0', 'retry/1']);
     fetch('b');
-    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(250);
     expect(fetch('b')).toEqual(['fresh/2', 'retry/2']);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/0', 'retry/1']);
   });
@@ -71,11 +71,11 @@ describe('topics whose records have time', () => {
     resting.pause({ topic: 'retry', partition: 0 });
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/1']);
     fetch('a');
-    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(250);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/1']);
     resting.resume({ topic: 'retry', partition: 0 });
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1']);
-    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(250);
     expect(fetch('a')).toEqual(['fresh/0', 'fresh/1', 'retry/0', 'retry/1']);
   });
 

@@ -44,7 +44,7 @@ export const DEFAULT_LIMITS: KafkaLogLimits = {
   fetchBytesPerPartition: 256 * 1024,
   readAheadBytes: 32 * 1024 * 1024,
   fetchSpacingMs: 10,
-  fetchWaitMs: 100,
+  fetchWaitMs: 250,
   commitIntervalMs: 200,
   sessionTimeoutMs: 10_000,
   heartbeatIntervalMs: 400,

@@ -4,7 +4,7 @@ import type { Place } from './names.ts';
  * Each topic-partition in a fetch costs the client some 10 µs, empty or not, and most that a worker has are of retry
  * topics. What is written there is due later by a retry's delay: it is asked for this often, not in every fetch.
  */
-const LOOK_MS = 100;
+const LOOK_MS = 250;
 
 /** Which topic-partitions the next fetch asks for: those that are not paused, and of those with time only now and then. */
 export interface Resting {
