@@ -41,13 +41,15 @@ function bash(script: string, env: Record<string, string>): Promise<{ code: numb
 const aboutKeys = (block: string): boolean => block.includes('/api-keys');
 const API_KEY = 'a-first-key-for-the-readme';
 
+const pointedAt = (milena: RunningAllInOne, script: string): string =>
+  script
+    .replaceAll('http://127.0.0.1:8080', milena.api)
+    .replaceAll('http://127.0.0.1:8090', milena.demo_receiver);
+
 /** Runs the blocks one after the other; the curls they made. */
 async function runBlocks(milena: RunningAllInOne, chosen: readonly string[]): Promise<string[]> {
   const log = path.join(milena.dataDir, 'curl.log');
-  const script = chosen
-    .join('\n')
-    .replaceAll('http://127.0.0.1:8080', milena.api)
-    .replaceAll('http://127.0.0.1:8090', milena.demo_receiver);
+  const script = pointedAt(milena, chosen.join('\n'));
   const { code, output } = await bash(PROLOGUE + script, { CURL_LOG: log, API_KEY });
   if (code !== 0) throw new Error(`bash ended with ${String(code)}:\n${output}`);
   return readFileSync(log, 'utf8').trim().split('\n');
@@ -92,6 +94,13 @@ describe('the README', () => {
     expect(missing).toEqual([]);
   }, 120_000);
 
+  it('starts with lines that, pasted at once, end with the attempt', async () => {
+    const [first = ''] = blocks;
+    const { code, output } = await bash(PROLOGUE + pointedAt(milena, first), { CURL_LOG: '/dev/null' });
+    expect(output).toContain('"outcome":"success"');
+    expect(code).toBe(0);
+  });
+
   it('runs the lines that the start message prints', async () => {
     const lines = milena
       .output()
@@ -100,6 +109,7 @@ describe('the README', () => {
     expect(lines).toHaveLength(3);
     const { code, output } = await bash(`${PROLOGUE}${lines.join('\n')}`, { CURL_LOG: '/dev/null' });
     expect(output).toContain('"status":"queued"');
+    expect(output).toContain('"outcome":"success"');
     expect(code).toBe(0);
   });
 });

@@ -17,7 +17,8 @@ function firstSteps(endpoints: Endpoints, needsKey: boolean): string[] {
   return [
     `SUB=$(curl -s${key} ${endpoints.api}/api/v1/subscriptions ${json} -d '{"target_url":"${endpoints.demo_receiver}/ok"}' | sed -E 's/.*"id":"([^"]+)".*/\\1/')`,
     `curl -s${key} ${endpoints.api}/ingest/$SUB ${json} -H 'x-event-type: order.created' -d '{"order":42}'`,
-    `curl -s${key} ${endpoints.api}/api/v1/subscriptions/$SUB/attempts`,
+    // The history follows within a second or so.
+    `sleep 2; curl -s${key} ${endpoints.api}/api/v1/subscriptions/$SUB/attempts`,
   ];
 }
 
