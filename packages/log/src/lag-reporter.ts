@@ -1,4 +1,4 @@
-import { createRepeating, type Clock, type Metrics, type Repeating } from '@milena/runtime';
+import { createRounds, type Clock, type Metrics, type Rounds } from '@milena/runtime';
 import type { MessageLog } from './message-log.ts';
 
 /** About as often as it is scraped; asking Kafka costs a request or two per topic. */
@@ -11,19 +11,16 @@ export function createLagReporter(deps: {
   topics: readonly string[];
   metrics: Pick<Metrics, 'consumerLag'>;
   clock: Clock;
-}): Repeating {
+}): Rounds {
   const { log, group, topics, metrics, clock } = deps;
-  return createRepeating({
-    clock,
-    intervalMs: INTERVAL_MS,
-    work: async () => {
-      try {
-        for (const { topic, records } of await log.lag(group, topics))
-          metrics.consumerLag.set({ group, topic }, records);
-      } catch {
-        // The log is away, which others report. A figure of long ago would be worse than none.
-        metrics.consumerLag.reset();
-      }
-    },
+  return createRounds(clock, async () => {
+    try {
+      for (const { topic, records } of await log.lag(group, topics))
+        metrics.consumerLag.set({ group, topic }, records);
+    } catch {
+      // The log is away, which others report. A figure of long ago would be worse than none.
+      metrics.consumerLag.reset();
+    }
+    return INTERVAL_MS;
   });
 }

@@ -21,7 +21,7 @@ test('the lag of a group is shown, renewed, and no longer shown while the log is
   });
   const shown = async (): Promise<unknown> =>
     (await metrics.consumerLag.get()).values.map(({ value }) => value);
-  reporter.start();
+  void reporter.start();
   await turn();
   expect(await shown()).toEqual([5]);
   lag = () => 7;
@@ -36,6 +36,6 @@ test('the lag of a group is shown, renewed, and no longer shown while the log is
   clock.advance(15_000);
   await turn();
   expect(await shown()).toEqual([1]);
-  reporter.stop();
+  void reporter.stop();
   expect(clock.nextTimerAt()).toBeNull();
 });

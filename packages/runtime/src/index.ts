@@ -9,5 +9,5 @@ export * from './metrics.ts';
 export * from './micro-batcher.ts';
 export * from './rate-limiter.ts';
 export * from './ready.ts';
-export * from './repeating.ts';
+export * from './rounds.ts';
 export * from './settings-table.ts';

@@ -1,10 +1,10 @@
-import type { CancelTimer, Clock } from '@milena/runtime';
+import type { CancelTimer, Clock } from './clock.ts';
 
-/** Work that goes on behind the requests, round after round. */
+/** Work that goes on in the background, round after round, never two at a time. */
 export interface Rounds {
-  /** Resolves after the first round. */
+  /** Begins at once; resolves after the first round. */
   start: () => Promise<void>;
-  /** Waits for a round under way. */
+  /** No round begins any more; resolves when none is under way. */
   stop: () => Promise<void>;
 }
 

@@ -102,7 +102,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   }
 
   async function stop(): Promise<void> {
-    lag.stop();
+    void lag.stop();
     consumer?.pause();
     lanes.close();
     parts.subscriptions.stop();
@@ -128,7 +128,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
         maxUnackedRecords: config.concurrency * UNACKED_PER_SLOT,
         maxUnackedBytes: UNACKED_BYTES,
       });
-      lag.start();
+      void lag.start();
       tick();
     },
     stop: () => (stopping ??= stop()),

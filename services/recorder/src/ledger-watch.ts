@@ -1,4 +1,4 @@
-import { createRepeating, type Clock, type Metrics, type Repeating } from '@milena/runtime';
+import { createRounds, type Clock, type Metrics, type Rounds } from '@milena/runtime';
 
 const INTERVAL_MS = 60_000;
 /** By then even a slow worker has made an attempt or put the delivery off. */
@@ -11,19 +11,16 @@ export function createLedgerWatch(deps: {
   countSilent: (accepted: { since: number; until: number }) => Promise<number>;
   metrics: Pick<Metrics, 'ledgerImbalance'>;
   clock: Clock;
-}): Repeating {
+}): Rounds {
   const { countSilent, metrics, clock } = deps;
-  return createRepeating({
-    clock,
-    intervalMs: INTERVAL_MS,
-    work: async () => {
-      const until = clock.now() - GRACE_MS;
-      try {
-        metrics.ledgerImbalance.set({ window: '1h' }, await countSilent({ since: until - WINDOW_MS, until }));
-      } catch {
-        // The history is away, which others report. A figure of long ago would be worse than none.
-        metrics.ledgerImbalance.reset();
-      }
-    },
+  return createRounds(clock, async () => {
+    const until = clock.now() - GRACE_MS;
+    try {
+      metrics.ledgerImbalance.set({ window: '1h' }, await countSilent({ since: until - WINDOW_MS, until }));
+    } catch {
+      // The history is away, which others report. A figure of long ago would be worse than none.
+      metrics.ledgerImbalance.reset();
+    }
+    return INTERVAL_MS;
   });
 }

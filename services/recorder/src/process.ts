@@ -28,12 +28,12 @@ export function planRecorder(env: NodeJS.ProcessEnv): ProcessPlan {
         countSilent: (accepted) => countSilentDeliveries(clickhouse, accepted),
       });
       await service.start();
-      ledger.start();
+      void ledger.start();
       return {
         // What can't be stored waits in the log.
         checks: engines.checks(['log']),
         stop: async () => {
-          ledger.stop();
+          void ledger.stop();
           await service.stop();
           await engines.close();
         },

@@ -78,10 +78,10 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
         maxUnackedBytes: deps.maxBytes * BATCHES_IN_HAND,
         gatherMs: GATHER_MS,
       });
-      lag.start();
+      void lag.start();
     },
     stop: async (deadlineMs) => {
-      lag.stop();
+      void lag.stop();
       consumer?.pause();
       await batcher.drain(deadlineMs);
       await consumer?.stop();

@@ -20,7 +20,7 @@ test('silent deliveries of the hour before the last ten minutes are shown, and n
   const shown = async () => (await metrics.ledgerImbalance.get()).values.map(({ value }) => value);
 
   expect(await shown()).toEqual([]);
-  watch.start();
+  void watch.start();
   await turn();
   expect(asked).toEqual([{ since: 30 * MINUTE, until: 90 * MINUTE }]);
   expect(await shown()).toEqual([2]);
@@ -34,6 +34,6 @@ test('silent deliveries of the hour before the last ten minutes are shown, and n
   clock.advance(MINUTE);
   await turn();
   expect(await shown()).toEqual([0]);
-  watch.stop();
+  void watch.stop();
   expect(clock.nextTimerAt()).toBeNull();
 });

@@ -1,5 +1,5 @@
+import { createRounds } from '@milena/runtime';
 import type { SubscriptionsDeps } from './deps.ts';
-import { createRounds } from './rounds.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

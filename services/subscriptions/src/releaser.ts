@@ -1,10 +1,10 @@
 import { encodeDelivery } from '@milena/domain';
 import { DELIVERIES, type LogRecord } from '@milena/log';
+import { createRounds, type Rounds } from '@milena/runtime';
 import type { DueRelease, HeldDelivery } from '@milena/stores';
 import type { SubscriptionsDeps } from './deps.ts';
 import { dispositionRecord } from './disposition-record.ts';
 import { DEFAULT_RELEASE_RATE } from './release-rate.ts';
-import { createRounds, type Rounds } from './rounds.ts';
 
 /** Between two looks while something is being released, otherwise, and after a failure. */
 const BUSY_MS = 50;

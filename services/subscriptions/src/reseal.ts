@@ -1,5 +1,5 @@
+import { createRounds, type Rounds } from '@milena/runtime';
 import type { SubscriptionsDeps } from './deps.ts';
-import { createRounds, type Rounds } from './rounds.ts';
 
 /** Some milliseconds of Postgres and of this process; requests go in between. */
 const BATCH = 100;

@@ -6,10 +6,10 @@ import {
   type SubscriptionNotice,
 } from '@milena/domain';
 import { DELIVERIES } from '@milena/log';
+import { createRounds, type Rounds } from '@milena/runtime';
 import type { NoticeTake } from '@milena/stores';
 import type { SubscriptionsDeps } from '../deps.ts';
 import { forget } from '../forget.ts';
-import { createRounds, type Rounds } from '../rounds.ts';
 
 /** Between two looks, and after a failure. */
 const LOOK_MS = 2000;

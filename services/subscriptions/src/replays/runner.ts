@@ -1,9 +1,8 @@
 import { newId } from '@milena/domain';
 import { LogUnavailableError } from '@milena/log';
-import type { CancelTimer } from '@milena/runtime';
+import { createRounds, type CancelTimer, type Rounds } from '@milena/runtime';
 import { StoreUnavailableError, type ReplayEnding, type ReplayWork } from '@milena/stores';
 import { pause } from '../pause.ts';
-import { createRounds, type Rounds } from '../rounds.ts';
 import { runReplay, type ReplayDeps } from './run-replay.ts';
 
 /** A job whose process died goes on elsewhere after this time. */
