@@ -14,6 +14,8 @@ const BEFORE_MS = 2000;
 const AFTER_MS = 3000;
 const MAX_AGE_S = 40 + 2 * Number(process.env['FAULT_OUTAGE_S'] ?? 4);
 const SETTLE_MS = (MAX_AGE_S + 90) * 1000;
+/** The history follows within a second or so; until then the attempt of a request just made seems to be cut off. */
+const HISTORY_MS = 5000;
 
 /** Two processes of every service over the real engines, and endpoints that partly fail. */
 export interface World {
@@ -165,13 +167,16 @@ function startLoad(system: Distributed, subscriptions: readonly string[]) {
 /** The ledger once it balances, or as it stands when the time is up. */
 async function settled(auditor: Auditor, sent: Sent, target: Target): Promise<Ledger> {
   let ledger = await auditor.audit(sent, target);
-  await eventually(
-    async () => {
-      ledger = await auditor.audit(sent, target);
-      return ledger;
-    },
-    balances,
-    SETTLE_MS,
-  ).catch(() => undefined);
+  const until = (accept: (ledger: Ledger) => boolean, withinMs: number): Promise<unknown> =>
+    eventually(
+      async () => {
+        ledger = await auditor.audit(sent, target);
+        return ledger;
+      },
+      accept,
+      withinMs,
+    ).catch(() => undefined);
+  await until(balances, SETTLE_MS);
+  await until((one) => balances(one) && one.cut_off === 0, HISTORY_MS);
   return ledger;
 }
