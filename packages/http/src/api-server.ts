@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
 import Koa from 'koa';
@@ -48,7 +48,7 @@ export interface ApiServer {
   /** The OpenAPI 3.1 document. */
   document: object;
   /** The handler for an http server of one's own. */
-  callback(): ReturnType<Koa['callback']>;
+  callback(): RequestListener;
 }
 
 /** Longer than the 60 s after which load balancers usually drop an idle connection, so that they are the first to. */
@@ -81,12 +81,23 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   app.on('error', (error: unknown) => {
     logger.debug({ event: 'http.socket_error', err: error });
   });
-  app.use(observeRequests({ ...options, stopping: stopping.signal }, router));
-  const handle = app.callback();
+  const observe = observeRequests({ ...options, stopping: stopping.signal });
+  app.use((ctx) => observe(ctx, (seen) => router.dispatch(seen)));
+  const viaKoa = app.callback();
+  const handle: RequestListener = (req, res) => {
+    const direct = router.direct(req.method ?? '', req.url ?? '');
+    if (direct === null) {
+      void viaKoa(req, res);
+      return;
+    }
+    // Koa listens at each request and its connection for replies that it sends itself. This one it doesn't.
+    observe(app.createContext<RequestState>(req, res), direct).catch((error: unknown) => {
+      app.emit('error', error);
+      res.destroy();
+    });
+  };
   const limits = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
-  const server = createServer(limits, (req, res) => {
-    void handle(req, res);
-  });
+  const server = createServer(limits, handle);
 
   return {
     document,

@@ -23,8 +23,8 @@ function requestIdOf(given: string | string[] | undefined): string {
  * Around every request: gives it an id, answers whatever `serve` throws as a problem, counts its time and writes its
  * one log line.
  */
-export function observeRequests(deps: ObserveDeps, serve: (ctx: Context) => Promise<void>) {
-  return async (ctx: Context): Promise<void> => {
+export function observeRequests(deps: ObserveDeps) {
+  return async (ctx: Context, serve: (ctx: Context) => Promise<void>): Promise<void> => {
     const startedAt = deps.clock.now();
     ctx.state = {
       requestId: requestIdOf(ctx.req.headers['x-request-id']),

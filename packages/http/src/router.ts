@@ -8,12 +8,18 @@ import { serveRoute, type RouteDeps } from './serve-route.ts';
 /** Answers a GET through koa's own body: pages outside the API, not in the document, open to everybody. */
 export type Page = (ctx: Context) => void;
 
-/** Dispatches to routes and pages; a path of its own beats one with parameters. */
+export interface RequestRouter {
+  /** Dispatches to routes and pages; a path of its own beats one with parameters. */
+  dispatch(ctx: Context): Promise<void>;
+  /** What takes such a request and answers it on Node's own response, when that is clear without a dispatch. */
+  direct(method: string, url: string): ((ctx: Context) => Promise<void>) | null;
+}
+
 export function createRouter(
   routes: readonly Route[],
   pages: Readonly<Record<string, Page>>,
   deps: RouteDeps,
-): (ctx: Context) => Promise<void> {
+): RequestRouter {
   const endpoints = routes.flatMap((route) => {
     const serve = serveRoute(route, deps);
     return [route.path, ...(route.aliases ?? [])].map((path) => ({
@@ -39,10 +45,14 @@ export function createRouter(
     endpoints.filter(({ raw }) => raw),
     endpoints,
   );
-  return async (ctx) => {
-    const direct = findDirect(ctx.req.method ?? '', ctx.req.url ?? '');
-    if (direct) await direct.target(ctx, direct.params);
-    else await dispatch(ctx as never, () => Promise.resolve(refuse(ctx)));
+  return {
+    dispatch: async (ctx) => {
+      await dispatch(ctx as never, () => Promise.resolve(refuse(ctx)));
+    },
+    direct: (method, url) => {
+      const found = findDirect(method, url);
+      return found && ((ctx) => found.target(ctx, found.params));
+    },
   };
 }
 
