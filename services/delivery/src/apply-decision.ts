@@ -86,7 +86,7 @@ export function createApply(deps: ApplyDeps): Apply {
       const decision = tenure.ended ? moved(made.decision, clock.now()) : made.decision;
       const { result, turn, live } = made;
       const { subscription } = live;
-      const attempt = attemptRow({ ...made, ...held, decision, worker: deps.worker });
+      const attempt = attemptRow({ delivery, subscription, turn, result, decision, worker: deps.worker });
       const gone = decision.kind === 'give_up' && decision.gone;
       // Another URL's answers say nothing about the subscription's own endpoint.
       if (delivery.target_url === null)

@@ -11,10 +11,10 @@ import {
   type Decision,
   type Delivery,
   type DispositionKind,
-  type LiveSubscription,
   type LogEntry,
   type PostResult,
   type RetryRoute,
+  type Subscription,
 } from '@milena/domain';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD, retryTopic, type LogRecord } from '@milena/log';
 import type { DeferReason, Turn } from './lane.ts';
@@ -29,14 +29,13 @@ const DEFER_WORDS: Record<DeferReason, string> = {
 /** One attempt as it is logged. */
 export function attemptRow(made: {
   delivery: Delivery;
-  live: Pick<LiveSubscription, 'subscription'>;
+  subscription: Pick<Subscription, 'target_url' | 'version'>;
   turn: Pick<Turn, 'breaker_state' | 'lane_state'>;
   result: PostResult;
   decision: Decision;
   worker: string;
 }): Attempt {
-  const { delivery, turn, result, decision } = made;
-  const { subscription } = made.live;
+  const { delivery, subscription, turn, result, decision } = made;
   return {
     attempt_id: newId(result.started_at),
     delivery_id: delivery.delivery_id,

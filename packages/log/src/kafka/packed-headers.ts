@@ -13,16 +13,16 @@ export function packHeaders(headers: Readonly<Record<string, string>>): IHeaders
 
 /** What somebody else wrote beside ours is kept; a name more than once counts as the last one. */
 export function unpackHeaders(headers: IHeaders | undefined): Record<string, string> {
-  const unpacked: Record<string, string> = {};
+  let unpacked: Record<string, string> | null = null;
   for (const name in headers) {
     const header = headers[name];
     const one = Array.isArray(header) ? header.at(-1) : header;
     const text = one === undefined ? '' : one.toString();
-    const packed = name === PACKED ? parse(text) : null;
-    if (packed === null) unpacked[name] = text;
-    else Object.assign(unpacked, packed);
+    const part = (name === PACKED ? parse(text) : null) ?? { [name]: text };
+    // Ours is the only one, nearly always: it is not copied.
+    unpacked = unpacked === null ? part : Object.assign(unpacked, part);
   }
-  return unpacked;
+  return unpacked ?? {};
 }
 
 function parse(text: string): Record<string, string> | null {
