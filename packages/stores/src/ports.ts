@@ -171,11 +171,23 @@ export interface DeadLetterStore {
   prune(olderThan: number): Promise<number>;
 }
 
-/** Writer side of the event & attempt store. Inserts resolve when the rows are stored. */
+/** One insert, filled row by row. It keeps the bytes that will be sent, not the rows. */
+export interface InsertBatch<Row> {
+  add(row: Row): void;
+  /** How many were added. */
+  size(): number;
+  /**
+   * Resolves when the rows are stored. After a failure it may be called again and makes the very same insert, which the
+   * store recognises if it has it already; nothing may be added between.
+   */
+  store(): Promise<void>;
+}
+
+/** Writer side of the event & attempt store: each call begins an insert. */
 export interface HistoryWriter {
-  insertEvents(rows: readonly EventRow[]): Promise<void>;
-  insertAttempts(rows: readonly Attempt[]): Promise<void>;
-  insertDispositions(rows: readonly Disposition[]): Promise<void>;
+  events(): InsertBatch<EventRow>;
+  attempts(): InsertBatch<Attempt>;
+  dispositions(): InsertBatch<Disposition>;
   /** Of the given ids, those already stored; `since` (ms) bounds the search: no row of these is older. */
   known(table: 'events' | 'attempts', ids: readonly string[], since: number): Promise<Set<string>>;
 }

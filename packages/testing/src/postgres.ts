@@ -1,1 +1,1 @@
-export { createTestDatabase, type TestDatabase } from '@milena/stores/testing';
+export { createTestDatabase, insertsInto, type TestDatabase } from '@milena/stores/testing';

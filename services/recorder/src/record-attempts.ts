@@ -8,16 +8,15 @@ import {
 } from '@milena/domain';
 import { DELIVERY_LOG, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
-import { writerOfEvents } from './record-events.ts';
+import { beginEvents } from './record-events.ts';
 import { requireStorableAttempt, requireStorableDisposition } from './storable.ts';
-import type { Entry, StreamSpec } from './stream.ts';
-import { notYetStored, writeRows, type TableDeps } from './tables.ts';
+import type { StreamSpec } from './stream.ts';
+import { beginTable, notYetStored, type TableBatch, type TableDeps } from './tables.ts';
 
-/**
- * What happened becomes rows: attempts, dispositions, and the event of a filtered one, which went nowhere else. A
- * repeated disposition is harmless (one per delivery and kind counts), so only the others are looked up.
- */
-export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): StreamSpec<LogEntry> {
+type RecordDeps = TableDeps & { history: HistoryWriter };
+
+/** What happened becomes rows: attempts, dispositions, and the event of a filtered one, which went nowhere else. */
+export function recordAttempts(deps: RecordDeps): StreamSpec<LogEntry> {
   return {
     group: GROUPS.recorderLog,
     topic: DELIVERY_LOG,
@@ -31,20 +30,25 @@ export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): St
           return false;
         }
       }),
-    writer: (entries) => {
-      const { events, dispositions, attempts } = sortOut(entries);
-      const writeEvents = writerOfEvents(deps, events);
-      const writeAttempts = writerOfAttempts(deps, attempts);
-      return async () => {
-        // Events first: until its row is there, a filtered delivery does not exist for readers.
-        await writeEvents();
-        await writeRows(deps, {
-          table: 'dispositions',
-          rows: dispositions,
-          happenedAt: (row) => row.at,
-          insert: (rows) => deps.history.insertDispositions(rows),
-        });
-        await writeAttempts();
+    begin: () => {
+      const events = beginEvents(deps);
+      const dispositions = beginDispositions(deps);
+      const attempts = beginAttempts(deps);
+      return {
+        add: (entry, maybeStored) => {
+          if (entry.kind === 'attempt') {
+            attempts.add(entry.attempt, maybeStored);
+            return;
+          }
+          dispositions.add(entry.disposition, maybeStored);
+          if (entry.event) events.add(filteredEvent(entry.disposition, entry.event), maybeStored);
+        },
+        store: async () => {
+          // Events first: until its row is there, a filtered delivery does not exist for readers.
+          await events.store();
+          await dispositions.store();
+          await attempts.store();
+        },
       };
     },
   };
@@ -54,21 +58,6 @@ export function recordAttempts(deps: TableDeps & { history: HistoryWriter }): St
 function requireStorable(entry: LogEntry): void {
   if (entry.kind === 'attempt') requireStorableAttempt(entry.attempt);
   else requireStorableDisposition(entry.disposition);
-}
-
-function sortOut(entries: readonly Entry<LogEntry>[]) {
-  const events: Entry<EventRow>[] = [];
-  const dispositions: Disposition[] = [];
-  const attempts: Entry<Attempt>[] = [];
-  for (const { row, maybeStored } of entries) {
-    if (row.kind === 'attempt') {
-      attempts.push({ row: row.attempt, maybeStored });
-      continue;
-    }
-    dispositions.push(row.disposition);
-    if (row.event) events.push({ row: filteredEvent(row.disposition, row.event), maybeStored });
-  }
-  return { events, dispositions, attempts };
 }
 
 function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow {
@@ -86,20 +75,21 @@ function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow
   };
 }
 
-function writerOfAttempts(
-  deps: TableDeps & { history: HistoryWriter },
-  entries: readonly Entry<Attempt>[],
-): () => Promise<void> {
-  const rows = notYetStored(deps.history, 'attempts', entries, {
-    id: (row) => row.attempt_id,
-    at: (row) => row.started_at,
+/** One per delivery and kind counts, so a repeated one is harmless and none is looked up. */
+function beginDispositions(deps: RecordDeps): TableBatch<Disposition> {
+  return beginTable(deps, {
+    table: 'dispositions',
+    insert: deps.history.dispositions(),
+    happenedAt: (row) => row.at,
   });
-  return async () => {
-    await writeRows(deps, {
-      table: 'attempts',
-      rows: await rows(),
-      happenedAt: (row) => row.started_at + row.duration_ms,
-      insert: (batch) => deps.history.insertAttempts(batch),
-    });
-  };
+}
+
+function beginAttempts(deps: RecordDeps): TableBatch<Attempt> {
+  const { history } = deps;
+  return beginTable(deps, {
+    table: 'attempts',
+    insert: history.attempts(),
+    happenedAt: (row) => row.started_at + row.duration_ms,
+    sift: notYetStored(history, 'attempts', { id: (row) => row.attempt_id, at: (row) => row.started_at }),
+  });
 }

@@ -3,7 +3,7 @@ import { DEAD_LETTER, GROUPS } from '@milena/log';
 import type { DeadLetter, DeadLetterStore } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
 import type { StreamSpec } from './stream.ts';
-import { writeRows, type TableDeps } from './tables.ts';
+import { beginTable, listInsert, type TableDeps } from './tables.ts';
 
 /** Deliveries given up become dead letters in Postgres; its insert ignores those it has. */
 export function recordDeadLetters(
@@ -17,12 +17,11 @@ export function recordDeadLetters(
       const { reason, attempts, at } = facts;
       return [{ ...eventRowOf(delivery), status: 'open', reason, attempts, dead_lettered_at: at }];
     },
-    writer: (entries) => () =>
-      writeRows(deps, {
+    begin: () =>
+      beginTable(deps, {
         table: 'dead_letters',
-        rows: entries.map((entry) => entry.row),
+        insert: listInsert((rows) => deps.deadLetters.insert(rows)),
         happenedAt: (row) => row.dead_lettered_at,
-        insert: (rows) => deps.deadLetters.insert(rows),
       }),
   };
 }

@@ -2,8 +2,8 @@ import { decodeDelivery, RESUMED_AT_HEADER, type EventRow } from '@milena/domain
 import { DELIVERIES, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
-import type { Entry, StreamSpec } from './stream.ts';
-import { notYetStored, writeRows, type TableDeps } from './tables.ts';
+import type { StreamSpec } from './stream.ts';
+import { beginTable, notYetStored, type TableBatch, type TableDeps } from './tables.ts';
 
 /** Every accepted delivery becomes an events row with its payload; one that comes again after a pause is there already. */
 export function recordEvents(deps: TableDeps & { history: HistoryWriter }): StreamSpec<EventRow> {
@@ -12,26 +12,16 @@ export function recordEvents(deps: TableDeps & { history: HistoryWriter }): Stre
     topic: DELIVERIES,
     wants: (record) => record.headers[RESUMED_AT_HEADER] === undefined,
     decode: (record) => [eventRowOf(decodeDelivery(record))],
-    writer: (entries) => writerOfEvents(deps, entries),
+    begin: () => beginEvents(deps),
   };
 }
 
-/** @returns what stores them; see `StreamSpec.writer` */
-export function writerOfEvents(
-  deps: TableDeps & { history: HistoryWriter },
-  entries: readonly Entry<EventRow>[],
-): () => Promise<void> {
+export function beginEvents(deps: TableDeps & { history: HistoryWriter }): TableBatch<EventRow> {
   const { history } = deps;
-  const rows = notYetStored(history, 'events', entries, {
-    id: (row) => row.delivery_id,
-    at: (row) => row.accepted_at,
+  return beginTable(deps, {
+    table: 'events',
+    insert: history.events(),
+    happenedAt: (row) => row.accepted_at,
+    sift: notYetStored(history, 'events', { id: (row) => row.delivery_id, at: (row) => row.accepted_at }),
   });
-  return async () => {
-    await writeRows(deps, {
-      table: 'events',
-      rows: await rows(),
-      happenedAt: (row) => row.accepted_at,
-      insert: (batch) => history.insertEvents(batch),
-    });
-  };
 }

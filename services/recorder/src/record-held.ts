@@ -3,7 +3,7 @@ import { GROUPS, HELD } from '@milena/log';
 import type { HeldDelivery, HeldStore } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
 import type { StreamSpec } from './stream.ts';
-import { writeRows, type TableDeps } from './tables.ts';
+import { beginTable, listInsert, type TableDeps } from './tables.ts';
 
 /** Deliveries of paused subscriptions are kept in Postgres until they are released; its insert knows repeats. */
 export function recordHeld(deps: TableDeps & { held: Pick<HeldStore, 'insert'> }): StreamSpec<HeldDelivery> {
@@ -15,12 +15,11 @@ export function recordHeld(deps: TableDeps & { held: Pick<HeldStore, 'insert'> }
       eventRowOf(held.delivery);
       return [held];
     },
-    writer: (entries) => () =>
-      writeRows(deps, {
+    begin: () =>
+      beginTable(deps, {
         table: 'held_deliveries',
-        rows: entries.map((entry) => entry.row),
+        insert: listInsert((rows) => deps.held.insert(rows)),
         happenedAt: (row) => row.held_at,
-        insert: (rows) => deps.held.insert(rows),
       }),
   };
 }

@@ -1,13 +1,7 @@
 import { createLagReporter, type ConsumedRecord, type LogConsumer, type MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import { createBatcher } from './batcher.ts';
-
-/** A decoded record on its way into a store. */
-export interface Entry<Row> {
-  row: Row;
-  /** An earlier owner of the partition may have stored it already. */
-  maybeStored: boolean;
-}
+import type { TableBatch } from './tables.ts';
 
 /** One topic and what becomes of its records. */
 export interface StreamSpec<Row> {
@@ -17,11 +11,8 @@ export interface StreamSpec<Row> {
   wants?: (record: ConsumedRecord) => boolean;
   /** Throws for a record that can't be stored, whatever is tried; tells of a part of it that can't, and leaves that out. */
   decode: (record: ConsumedRecord, leaveOut: (error: unknown) => void) => readonly Row[];
-  /**
-   * Called once for each batch. What it returns resolves when all rows are stored, and is called again when it rejects:
-   * then it makes the very same inserts, by which the store recognises those it has.
-   */
-  writer: (entries: readonly Entry<Row>[]) => () => Promise<void>;
+  /** Begins a batch; stored again when that fails. */
+  begin: () => TableBatch<Row>;
 }
 
 interface StreamDeps {
@@ -101,14 +92,13 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
     maxItems: deps.maxRecords,
     maxBytes: deps.maxBytes,
     writer: (records) => {
-      // Not before: thousands of rows that lived as long as their batch gathers would cost more than to decode them.
-      const write = spec.writer(
-        records.flatMap((record) =>
-          decodeOrSkip(deps, spec, record).map((row) => ({ row, maybeStored: record.maybeRedelivered })),
-        ),
-      );
+      // Not before, and one after the other: thousands of rows in memory at once would cost more than to decode them.
+      const batch = spec.begin();
+      for (const record of records) {
+        for (const row of decodeOrSkip(deps, spec, record)) batch.add(row, record.maybeRedelivered);
+      }
       return async () => {
-        await write();
+        await batch.store();
         outage.since = null;
         for (const record of records) record.ack();
       };

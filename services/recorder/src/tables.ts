@@ -1,6 +1,5 @@
 import type { Clock, Logger, Metrics } from '@milena/runtime';
-import type { HistoryWriter } from '@milena/stores';
-import type { Entry } from './stream.ts';
+import type { HistoryWriter, InsertBatch } from '@milena/stores';
 
 export interface TableDeps {
   clock: Clock;
@@ -8,55 +7,84 @@ export interface TableDeps {
   metrics: Pick<Metrics, 'recorderBatch' | 'recorderLag' | 'recorderErrors'>;
 }
 
-interface TableWrite<Row> {
+/** What a batch of records means for one table. */
+export interface TableBatch<Row> {
+  /** @param maybeStored an earlier owner of the partition may have stored it already */
+  add(row: Row, maybeStored: boolean): void;
+  /** Resolves when all rows are stored. After a failure it is called again, and makes the very same insert. */
+  store(): Promise<void>;
+}
+
+interface TableSpec<Row> {
   table: string;
-  rows: readonly Row[];
+  insert: InsertBatch<Row>;
   /** When the row's fact came about, ms since the epoch. */
   happenedAt: (row: Row) => number;
-  insert: (rows: readonly Row[]) => Promise<void>;
+  /** Says which of the rows in doubt are stored; without it they go as all others, for a table that passes repeats over. */
+  sift?: (doubtful: readonly Row[]) => Promise<readonly Row[]>;
 }
 
 /** One insert, measured and logged. The lag is that of the row that waited longest. */
-export async function writeRows<Row>(deps: TableDeps, { table, rows, happenedAt, insert }: TableWrite<Row>) {
-  if (rows.length === 0) return;
+export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBatch<Row> {
+  const { table, insert, happenedAt, sift } = spec;
   const { clock, logger, metrics } = deps;
-  const startedAt = clock.now();
-  try {
-    await insert(rows);
-  } catch (error) {
-    metrics.recorderErrors.inc({ table });
-    throw error;
-  }
-  const oldest = rows.reduce((earliest, row) => Math.min(earliest, happenedAt(row)), Infinity);
-  const lagMs = Math.max(0, clock.now() - oldest);
-  metrics.recorderBatch.observe({ table }, rows.length);
-  metrics.recorderLag.observe({ table }, lagMs / 1000);
-  logger.info({
-    event: `${table}.written`,
-    rows: rows.length,
-    lag_ms: lagMs,
-    duration_ms: clock.now() - startedAt,
-  });
+  let oldest = Infinity;
+  let doubtful: Row[] = [];
+  const take = (row: Row): void => {
+    insert.add(row);
+    oldest = Math.min(oldest, happenedAt(row));
+  };
+  const store = async (): Promise<void> => {
+    const startedAt = clock.now();
+    try {
+      await insert.store();
+    } catch (error) {
+      metrics.recorderErrors.inc({ table });
+      throw error;
+    }
+    const rows = insert.size();
+    const lagMs = Math.max(0, clock.now() - oldest);
+    metrics.recorderBatch.observe({ table }, rows);
+    metrics.recorderLag.observe({ table }, lagMs / 1000);
+    logger.info({ event: `${table}.written`, rows, lag_ms: lagMs, duration_ms: clock.now() - startedAt });
+  };
+  return {
+    add: (row, maybeStored) => {
+      if (maybeStored && sift !== undefined) doubtful.push(row);
+      else take(row);
+    },
+    store: async () => {
+      if (sift !== undefined && doubtful.length > 0) {
+        // The first answer stands: an insert whose end is unknown must be made again with the same rows.
+        for (const row of await sift(doubtful)) take(row);
+        doubtful = [];
+      }
+      if (insert.size() > 0) await store();
+    },
+  };
 }
 
-/**
- * Finds out which rows are not stored yet, asking the store about those in doubt only. The first answer stands however
- * often it is called: an insert whose end is unknown is made again with the same rows, which the store recognises, even
- * while it is still at work on the first.
- */
+/** Leaves out the rows that the store has. */
 export function notYetStored<Row>(
   history: Pick<HistoryWriter, 'known'>,
   table: 'events' | 'attempts',
-  entries: readonly Entry<Row>[],
   keys: { id: (row: Row) => string; at: (row: Row) => number },
-): () => Promise<readonly Row[]> {
-  const doubtful = entries.filter((entry) => entry.maybeStored).map((entry) => entry.row);
-  let rows: readonly Row[] | null = doubtful.length === 0 ? entries.map((entry) => entry.row) : null;
-  return async () => {
-    if (rows !== null) return rows;
+): (doubtful: readonly Row[]) => Promise<readonly Row[]> {
+  return async (doubtful) => {
     const since = doubtful.reduce((earliest, row) => Math.min(earliest, keys.at(row)), Infinity);
     const stored = await history.known(table, doubtful.map(keys.id), since);
-    rows = entries.map((entry) => entry.row).filter((row) => !stored.has(keys.id(row)));
-    return rows;
+    return doubtful.filter((row) => !stored.has(keys.id(row)));
+  };
+}
+
+/** For stores that take a list of rows, and know those they have. */
+export function listInsert<Row>(insert: (rows: readonly Row[]) => Promise<void>): InsertBatch<Row> {
+  const rows: Row[] = [];
+  return {
+    add: (row) => {
+      rows.push(row);
+    },
+    size: () => rows.length,
+    store: () => insert(rows),
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DELIVERIES, DELIVERY_LOG, GROUPS, topicTable, type MessageLog } from '@milena/log';
 import { createLmdbLog } from '@milena/log/lmdb';
 import { systemClock } from '@milena/runtime';
+import type { InsertBatch } from '@milena/stores';
 import {
   createDeliveryReader,
   createHistoryWriter,
@@ -97,7 +98,9 @@ test('records that were stored but not committed before a crash are not counted 
   await fill();
   const writer = createHistoryWriter({ clickhouse });
   // Stored in other batches than will be made after the crash, so that no batch is recognised as a whole.
-  await writer.insertEvents(deliveries.slice(0, 200).map(eventRowOf));
+  const stored = writer.events();
+  for (const one of deliveries.slice(0, 200)) stored.add(eventRowOf(one));
+  await stored.store();
   await log.close();
   log = await openLog();
   const recorder = recorderOn(writer);
@@ -123,16 +126,19 @@ test('inserts whose answers were lost are counted once', async () => {
   await fill();
   const writer = createHistoryWriter({ clickhouse });
   const lost = new Set<string>();
-  const losesFirstAnswer = async (table: string, insert: Promise<void>): Promise<void> => {
-    await insert;
-    if (lost.has(table)) return;
-    lost.add(table);
-    throw new Error('the answer was lost');
-  };
+  const losesFirstAnswer = <Row>(table: string, insert: InsertBatch<Row>): InsertBatch<Row> => ({
+    ...insert,
+    store: async () => {
+      await insert.store();
+      if (lost.has(table)) return;
+      lost.add(table);
+      throw new Error('the answer was lost');
+    },
+  });
   const recorder = recorderOn({
     ...writer,
-    insertEvents: (rows) => losesFirstAnswer('events', writer.insertEvents(rows)),
-    insertAttempts: (rows) => losesFirstAnswer('attempts', writer.insertAttempts(rows)),
+    events: () => losesFirstAnswer('events', writer.events()),
+    attempts: () => losesFirstAnswer('attempts', writer.attempts()),
   });
   await recorder.start();
   await caughtUp();

@@ -19,7 +19,7 @@ import {
   type MessageLog,
 } from '@milena/log';
 import { createLogger, createMetrics, type Clock } from '@milena/runtime';
-import type { DeadLetter, HeldDelivery, HistoryWriter } from '@milena/stores';
+import type { DeadLetter, HeldDelivery, HistoryWriter, InsertBatch } from '@milena/stores';
 import { createRecorderService, type RecorderDeps } from '../src/service.ts';
 
 /** A log whose records a test hands out by itself, and that remembers which were acknowledged. */
@@ -80,22 +80,20 @@ export function createMemoryStores() {
     if (failures.after-- > 0) return Promise.reject(new Error('the answer was lost'));
     return Promise.resolve();
   };
+  const begin = <Row>(table: keyof typeof rows, idOf: (row: Row) => string): InsertBatch<Row> => {
+    const ids: string[] = [];
+    return {
+      add: (row) => {
+        ids.push(idOf(row));
+      },
+      size: () => ids.length,
+      store: () => insert(table, ids),
+    };
+  };
   const history: HistoryWriter = {
-    insertEvents: (all) =>
-      insert(
-        'events',
-        all.map((row) => row.delivery_id),
-      ),
-    insertAttempts: (all) =>
-      insert(
-        'attempts',
-        all.map((row) => row.attempt_id),
-      ),
-    insertDispositions: (all) =>
-      insert(
-        'dispositions',
-        all.map((row) => `${row.what}/${row.delivery_id}`),
-      ),
+    events: () => begin('events', (row) => row.delivery_id),
+    attempts: () => begin('attempts', (row) => row.attempt_id),
+    dispositions: () => begin('dispositions', (row) => `${row.what}/${row.delivery_id}`),
     known: (table, ids) => {
       asked.push([...ids]);
       return Promise.resolve(new Set(ids.filter((id) => rows[table].includes(id))));

@@ -10,18 +10,19 @@ import {
   openClickHouse,
   type ClickHouse,
 } from '@milena/stores/clickhouse';
+import { insertsInto } from '@milena/testing';
 import { startApi, type Api } from './support/api.ts';
 import { attemptOf, eventRow } from './support/fakes.ts';
 
 let api: Api;
 let clickhouse: ClickHouse;
-let history: ReturnType<typeof createHistoryWriter>;
+let history: ReturnType<typeof insertsInto>;
 const database = `subscriptions_${randomBytes(4).toString('hex')}`;
 beforeAll(async () => {
   const options = { url: process.env['TEST_CLICKHOUSE_URL'] ?? '', database };
   await migrateClickHouse(options, { retentionHours: 72 });
   clickhouse = openClickHouse(options);
-  history = createHistoryWriter({ clickhouse });
+  history = insertsInto(createHistoryWriter({ clickhouse }));
   const deliveries = createDeliveryReader({ clickhouse });
   const attempts = createAttemptReader({ clickhouse });
   const stats = createStatsReader({ clickhouse });

@@ -9,6 +9,7 @@ import {
   openClickHouse,
 } from '@milena/stores/clickhouse';
 import type { Motion } from '@milena/stores';
+import { insertsInto } from '@milena/testing';
 import { readMotion } from '../src/ledger/read-motion.ts';
 import { eventRow } from './support/fakes.ts';
 
@@ -95,7 +96,7 @@ test('the event store finds a delivery in the partition that the log puts it int
     const rows = Array.from({ length: 60 }, () =>
       eventRow({ delivery_id: newId(accepted_at), subscription_id: newId(accepted_at), accepted_at }),
     );
-    await createHistoryWriter({ clickhouse }).insertEvents(rows);
+    await insertsInto(createHistoryWriter({ clickhouse })).insertEvents(rows);
     const history = createLedgerHistory({ clickhouse });
     const scope = { since: accepted_at, until: accepted_at + 1, as_of: accepted_at + 1000 };
     const never = { patience_ms: 1e9, max_age_ms: 1e9, longest_ms: 1e9 };

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { newId, type Scope } from '@milena/domain';
-import { breachesOf, triesOnForeignTenant, type Call, type ForeignTenant, type Try } from '@milena/testing';
+import {
+  breachesOf,
+  insertsInto,
+  triesOnForeignTenant,
+  type Call,
+  type ForeignTenant,
+  type Try,
+} from '@milena/testing';
 import {
   createAttemptReader,
   createDeliveryReader,
@@ -65,7 +72,7 @@ async function fill(tenant_id: string) {
     event_type: `${tenant_id}.made`,
     accepted_at,
   });
-  const history = createHistoryWriter({ clickhouse });
+  const history = insertsInto(createHistoryWriter({ clickhouse }));
   await history.insertEvents([event]);
   await history.insertAttempts([attemptOf(event, { outcome: 'failure', http_status: 500 })]);
   const letter = {

@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { StoreUnavailableError } from '../ports.ts';
-import { wellFormed } from './well-formed.ts';
 
 export interface ClickHouseOptions {
   /** `http(s)://host:port`; may carry `user:password@`. */
@@ -14,15 +15,16 @@ export interface ClickHouseOptions {
   maxOpenConnections?: number;
 }
 
-/** A value of one column in a row to insert. */
-export type Cell = string | number | boolean | null | Record<string, string>;
-
 /** The few things the readers and writers need of a server. Each rejects with StoreUnavailableError when it is away or overloaded. */
 export interface ClickHouse {
   /** Values go in as `{name:Type}` parameters, never as text of the query. */
   select<Row>(query: string, params: Record<string, unknown>): Promise<Row[]>;
-  /** Resolves when the rows are stored. The same rows with the same token are stored once. */
-  insert(table: string, columns: readonly string[], rows: readonly Cell[][], token: string): Promise<void>;
+  /**
+   * Resolves when the rows are stored. The same ones with the same token are stored once.
+   * @param rows in the format JSONCompactEachRow: without names they are half the bytes of an attempt, and a third less
+   * CPU on both sides
+   */
+  insert(table: string, columns: readonly string[], rows: Buffer, token: string): Promise<void>;
   command(query: string): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -68,7 +70,6 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
     max_open_connections: options.maxOpenConnections ?? MAX_OPEN_CONNECTIONS,
     // Every failure reaches a caller, who logs it with what it was for.
     log: { level: ClickHouseLogLevel.OFF },
-    json: { parse: JSON.parse, stringify: stringifyRow },
   });
   return {
     select: <Row>(query: string, params: Record<string, unknown>) =>
@@ -84,20 +85,16 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
       }),
     insert: (table, columns, rows, token) =>
       guarded(async () => {
-        const [first, ...rest] = columns;
-        if (first === undefined || rows.length === 0) return;
-        await client.insert({
-          table,
-          columns: [first, ...rest],
-          values: rows,
-          // Names once instead of in every row: half the bytes of an attempt, a third less CPU on both sides.
-          format: 'JSONCompactEachRow',
+        const { stream } = await client.exec({
+          query: `INSERT INTO ${table} (${columns.join(', ')}) FORMAT JSONCompactEachRow`,
+          values: Readable.from([rows], { objectMode: false }),
           clickhouse_settings: {
             insert_deduplication_token: token,
             // Splitting a few MB among threads costs more than it saves.
             input_format_parallel_parsing: 0,
           },
         });
+        await finished(stream.resume());
       }),
     command: (query) =>
       guarded(async () => {
@@ -110,10 +107,4 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
       }),
     close: () => client.close(),
   };
-}
-
-/** ClickHouse refuses a row with half a surrogate pair, which a cut reply or a log record may hold. */
-function stringifyRow(row: unknown): string {
-  const line = JSON.stringify(row);
-  return line.includes('\\ud') ? JSON.stringify(wellFormed(row)) : line;
 }

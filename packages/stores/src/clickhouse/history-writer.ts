@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { timeOfId, type Attempt, type Disposition, type EventRow } from '@milena/domain';
-import type { HistoryWriter } from '../ports.ts';
-import type { Cell, ClickHouse } from './client.ts';
+import type { HistoryWriter, InsertBatch } from '../ports.ts';
+import type { ClickHouse } from './client.ts';
+import { createLines, type Cell, type Lines } from './lines.ts';
 
 /** Columns in the order of the rows that follow. Times go in as whole ms. */
 const EVENT_COLUMNS =
@@ -94,37 +95,51 @@ function dispositionCells(row: Disposition): Cell[] {
   ];
 }
 
-/**
- * A name for exactly these rows. When an insert's answer was lost, the same rows again are recognised by it and stored
- * once.
- */
-function token(ids: readonly string[]): string {
-  return createHash('sha256').update(ids.join()).digest('base64url');
+/** A larger batch gives its memory back. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+
+/** @param cells a row's values in the order of the columns */
+function createTable<Row>(
+  clickhouse: ClickHouse,
+  table: string,
+  columns: readonly string[],
+  cells: (row: Row) => Cell[],
+): () => InsertBatch<Row> {
+  let spare: Buffer | undefined;
+  const takeMemory = (): Buffer | undefined => {
+    const memory = spare;
+    spare = undefined;
+    return memory;
+  };
+  return () => {
+    // Most inserts that are begun get no row: they leave the memory to those that do.
+    let lines: Lines | null = null;
+    let count = 0;
+    /** By it the store recognises an insert whose answer was lost, even while it is at work on the first. */
+    const token = randomUUID();
+    return {
+      add: (row) => {
+        lines ??= createLines(takeMemory());
+        lines.add(cells(row));
+        count += 1;
+      },
+      size: () => count,
+      store: async () => {
+        if (lines === null) return;
+        await clickhouse.insert(table, columns, lines.bytes(), token);
+        const memory = lines.memory();
+        if (memory.length <= KEPT_BYTES) spare = memory;
+        lines = null;
+      },
+    };
+  };
 }
 
 export function createHistoryWriter({ clickhouse }: { clickhouse: ClickHouse }): HistoryWriter {
   return {
-    insertEvents: (rows) =>
-      clickhouse.insert(
-        'events',
-        EVENT_COLUMNS,
-        rows.map(eventCells),
-        token(rows.map((row) => row.delivery_id)),
-      ),
-    insertAttempts: (rows) =>
-      clickhouse.insert(
-        'attempts',
-        ATTEMPT_COLUMNS,
-        rows.map(attemptCells),
-        token(rows.map((row) => row.attempt_id)),
-      ),
-    insertDispositions: (rows) =>
-      clickhouse.insert(
-        'dispositions',
-        DISPOSITION_COLUMNS,
-        rows.map(dispositionCells),
-        token(rows.map((row) => `${row.delivery_id}/${row.what}/${row.at}`)),
-      ),
+    events: createTable(clickhouse, 'events', EVENT_COLUMNS, eventCells),
+    attempts: createTable(clickhouse, 'attempts', ATTEMPT_COLUMNS, attemptCells),
+    dispositions: createTable(clickhouse, 'dispositions', DISPOSITION_COLUMNS, dispositionCells),
     known: async (table, ids, since) => {
       if (ids.length === 0) return new Set();
       const { id, at } = ID_COLUMNS[table];

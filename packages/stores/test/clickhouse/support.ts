@@ -9,6 +9,7 @@ import {
   openClickHouse,
   type ClickHouseOptions,
 } from '../../src/clickhouse/index.ts';
+import { insertsInto } from '../support/inserts.ts';
 
 /** A database of its own on a server, by default the one that the run was given, with everything that works on it. */
 export async function openHistory(
@@ -20,10 +21,11 @@ export async function openHistory(
   };
   await migrateClickHouse(options, { retentionHours: 72 });
   const clickhouse = openClickHouse(options);
+  const history = createHistoryWriter({ clickhouse });
   return {
     options,
     clickhouse,
-    writer: createHistoryWriter({ clickhouse }),
+    writer: { ...history, ...insertsInto(history) },
     deliveries: createDeliveryReader({ clickhouse }),
     attempts: createAttemptReader({ clickhouse }),
     stats: createStatsReader({ clickhouse }),
