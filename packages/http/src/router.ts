@@ -8,7 +8,7 @@ import { serveRoute, type RouteDeps } from './serve-route.ts';
 /** Answers a GET through koa's own body: pages outside the API, not in the document, open to everybody. */
 export type Page = (ctx: Context) => void;
 
-export interface RequestRouter {
+interface RequestRouter {
   /** Dispatches to routes and pages; a path of its own beats one with parameters. */
   dispatch(ctx: Context): Promise<void>;
   /** What takes such a request and answers it on Node's own response, when that is clear without a dispatch. */
