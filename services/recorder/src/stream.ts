@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { createLagReporter, type ConsumedRecord, type LogConsumer, type MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import { createBatcher } from './batcher.ts';
@@ -40,6 +41,8 @@ interface Outage {
 
 /** Well below the linger of a batch: it is the store that wants few large writes, and the log few large reads. */
 const GATHER_MS = 250;
+/** Whoever waits for the event loop meanwhile waits for less than a millisecond. */
+const ROWS_AT_ONCE = 32;
 /** Batches that may be in hand: one being written, one gathering, and some slack between them. */
 const BATCHES_IN_HAND = 3;
 
@@ -92,12 +95,11 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
     maxItems: deps.maxRecords,
     maxBytes: deps.maxBytes,
     writer: (records) => {
-      // Not before, and one after the other: thousands of rows in memory at once would cost more than to decode them.
       const batch = spec.begin();
-      for (const record of records) {
-        for (const row of decodeOrSkip(deps, spec, record)) batch.add(row, record.maybeRedelivered);
-      }
+      // Not before: thousands of rows that lived as long as their batch gathers would cost more than to decode them.
+      let filling: Promise<void> | null = null;
       return async () => {
+        await (filling ??= fill(deps, spec, records, batch));
         await batch.store();
         outage.since = null;
         for (const record of records) record.ack();
@@ -115,6 +117,23 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
       });
     },
   });
+}
+
+/** One row after the other, and what else the process does in between: a second's rows take some 10 ms. */
+async function fill<Row>(
+  deps: StreamDeps,
+  spec: StreamSpec<Row>,
+  records: readonly ConsumedRecord[],
+  batch: TableBatch<Row>,
+): Promise<void> {
+  let rows = 0;
+  for (const record of records) {
+    for (const row of decodeOrSkip(deps, spec, record)) {
+      batch.add(row, record.maybeRedelivered);
+      rows += 1;
+      if (rows % ROWS_AT_ONCE === 0) await setImmediate();
+    }
+  }
 }
 
 /** Trying what is malformed again changes nothing, and holding it back would hold back all that follow: it is passed over. */
