@@ -8,13 +8,13 @@ import { ROOT } from './lib.mjs';
 /** Measured; docs/capacity.md says how. */
 const MEASURED = {
   // µs of CPU per event with one attempt, at as many events a second as two busy cores take.
-  cpuUs: { ingest: 88, delivery: 80, recorder: 40, kafka: 70, clickhouse: 26, postgres: 2, redis: 1 },
+  cpuUs: { ingest: 67, delivery: 82, recorder: 36, kafka: 50, clickhouse: 27, postgres: 1, redis: 1 },
   // µs per event of everything together by events per second: batches are small when traffic is thin.
   cpuUsUpTo: [
     [10, 12_700],
     [100, 4400],
     [500, 1200],
-    [Infinity, 307],
+    [Infinity, 264],
   ],
   // Bytes. A record of `deliveries` beyond its payload, and a record of `delivery-log`.
   recordOverhead: 330,
@@ -25,7 +25,7 @@ const MEASURED = {
   attemptRow: 72,
   deadLetterOverhead: 782,
   // Events a second of one process with embedded parts on two busy cores.
-  oneProcessPerS: 7300,
+  oneProcessPerS: 9200,
 };
 
 /** Assumed: round numbers, to be replaced by one's own. */
