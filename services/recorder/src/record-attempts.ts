@@ -9,7 +9,7 @@ import {
 import { DELIVERY_LOG, GROUPS } from '@milena/log';
 import type { HistoryWriter } from '@milena/stores';
 import { beginEvents } from './record-events.ts';
-import { requireStorableAttempt, requireStorableDisposition } from './storable.ts';
+import { requireStorableAttempt, requireStorableDisposition, requireStorableFiltered } from './storable.ts';
 import type { StreamSpec } from './stream.ts';
 import { beginTable, notYetStored, type TableBatch, type TableDeps } from './tables.ts';
 
@@ -56,8 +56,12 @@ export function recordAttempts(deps: RecordDeps): StreamSpec<LogEntry> {
 
 /** @throws UndecodableRecordError */
 function requireStorable(entry: LogEntry): void {
-  if (entry.kind === 'attempt') requireStorableAttempt(entry.attempt);
-  else requireStorableDisposition(entry.disposition);
+  if (entry.kind === 'attempt') {
+    requireStorableAttempt(entry.attempt);
+    return;
+  }
+  requireStorableDisposition(entry.disposition);
+  if (entry.event) requireStorableFiltered(entry.event);
 }
 
 function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow {

@@ -4,6 +4,7 @@ import {
   type Delivery,
   type Disposition,
   type EventRow,
+  type FilteredEvent,
 } from '@milena/domain';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -46,6 +47,13 @@ export function requireStorableAttempt(attempt: Attempt): void {
   requireTime(attempt.started_at, 'started_at');
   requireTime(attempt.accepted_at, 'accepted_at');
   if (attempt.next_attempt_at !== null) requireTime(attempt.next_attempt_at, 'next_attempt_at');
+}
+
+/** @throws UndecodableRecordError */
+export function requireStorableFiltered(event: FilteredEvent): void {
+  requireTime(event.accepted_at, 'accepted_at');
+  for (const name of ['content_type', 'payload_base64'] as const)
+    if (typeof event[name] !== 'string') throw new UndecodableRecordError(`${name} is no text`);
 }
 
 /** @throws UndecodableRecordError */

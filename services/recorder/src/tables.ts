@@ -20,7 +20,7 @@ interface TableSpec<Row> {
   insert: InsertBatch<Row>;
   /** When the row's fact came about, ms since the epoch. */
   happenedAt: (row: Row) => number;
-  /** Says which of the rows in doubt are stored; without it they go as all others, for a table that passes repeats over. */
+  /** Of the rows in doubt, those that are not stored yet; without it they go as all others, for a table that passes repeats over. */
   sift?: (doubtful: readonly Row[]) => Promise<readonly Row[]>;
 }
 
@@ -30,6 +30,7 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
   const { clock, logger, metrics } = deps;
   let oldest = Infinity;
   let doubtful: Row[] = [];
+  let stored = false;
   const take = (row: Row): void => {
     insert.add(row);
     oldest = Math.min(oldest, happenedAt(row));
@@ -59,7 +60,9 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
         for (const row of await sift(doubtful)) take(row);
         doubtful = [];
       }
-      if (insert.size() > 0) await store();
+      // Another table of the same batch may have failed after this one: there is nothing more to do, or to tell, here.
+      if (insert.size() > 0 && !stored) await store();
+      stored = true;
     },
   };
 }

@@ -1,33 +1,17 @@
-import { encodeHeld, encodeLogEntries, type LogEntry } from '@milena/domain';
+import { encodeHeld, encodeLogEntries, type FilteredEvent, type LogEntry } from '@milena/domain';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD } from '@milena/log';
-import { createTestClock } from '@milena/runtime';
 import {
   attempt,
   attemptRecord,
-  createHandFedLog,
-  createMemoryStores,
-  createTestRecorder,
   deadLetterRecord,
   delivery,
   deliveryRecord,
   disposition,
   logRecord,
   settle,
+  startRecorder,
   T0,
 } from './support.ts';
-
-async function startRecorder(over: { maxRecords?: number; maxBytes?: number; drainTimeoutMs?: number } = {}) {
-  const clock = createTestClock(T0 + 1000);
-  const fed = createHandFedLog();
-  const stores = createMemoryStores();
-  const { recorder, metrics } = createTestRecorder({ ...stores, log: fed.log, clock, ...over });
-  await recorder.start();
-  const advance = async (ms: number) => {
-    clock.advance(ms);
-    await settle();
-  };
-  return { clock, ...fed, ...stores, recorder, metrics, advance };
-}
 
 const many = (count: number) => Array.from({ length: count }, () => delivery());
 
@@ -136,6 +120,15 @@ describe('what becomes of a record', () => {
       () => ({ topic: DELIVERY_LOG, key: 'k', value: Buffer.from('{"v":99}'), headers: {} }),
     ],
     ['a broken time', () => attemptRecord({ ...attempt(delivery()), started_at: NaN })],
+    [
+      'a filtered event without its payload',
+      () =>
+        logRecord({
+          kind: 'disposition',
+          disposition: disposition(delivery(), 'filtered'),
+          event: { content_type: 'text/plain', accepted_at: T0, traceparent: null } as FilteredEvent,
+        }),
+    ],
     ['a dead letter without reason', () => ({ ...deliveryRecord(delivery()), topic: DEAD_LETTER })],
   ])('one that can not be stored is counted and passed over, never in the way: %s', async (_, bad) => {
     const { feed, advance, acked, metrics, rows } = await startRecorder();
@@ -167,57 +160,6 @@ describe('what becomes of a record', () => {
       `milena_recorder_undecodable_records_total{topic="${DELIVERY_LOG}"} 1`,
     );
   });
-});
-
-describe('a store that is away', () => {
-  test('keeps records unacknowledged, is tried again with growing waits, and gets every row when it is back', async () => {
-    const { feed, advance, failures, batches, acked, recorder, clock, metrics } = await startRecorder();
-    failures.before = 8;
-    feed('r', deliveryRecord(delivery()));
-    await advance(500);
-    const waits: number[] = [];
-    while (batches.length === 0) {
-      expect(acked).toEqual([]);
-      expect(recorder.health()).toMatchObject({
-        status: 'down',
-        problems: [expect.stringContaining('deliveries')],
-      });
-      waits.push(clock.nextTimerAt()! - clock.now());
-      await advance(waits.at(-1)!);
-    }
-    expect(waits).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-    expect(acked).toEqual(['r']);
-    expect(recorder.health()).toEqual({ status: 'up', problems: [] });
-    expect(await metrics.registry.metrics()).toContain(
-      'milena_recorder_insert_errors_total{table="events"} 8',
-    );
-  });
-
-  test('does not hold up the other streams', async () => {
-    const { feed, advance, failures, letters } = await startRecorder();
-    failures.before = 1000;
-    feed('r', deliveryRecord(delivery()));
-    feed('l', deadLetterRecord(delivery()));
-    await advance(500);
-    expect(letters).toHaveLength(1);
-  });
-
-  test.each(['events', 'attempts'] as const)(
-    '%s of an insert whose answer was lost are inserted again as the very same batch, also when some were in doubt',
-    async (table) => {
-      const { feed, advance, failures, rows, acked } = await startRecorder();
-      failures.after = 1;
-      const record = () =>
-        table === 'events' ? deliveryRecord(delivery()) : attemptRecord(attempt(delivery()));
-      feed('r', record());
-      feed('doubtful', record(), { maybeRedelivered: true });
-      await advance(500);
-      expect(acked).toEqual([]);
-      await advance(100);
-      expect(rows[table]).toHaveLength(2);
-      expect(acked).toEqual(['r', 'doubtful']);
-    },
-  );
 });
 
 describe('redelivery', () => {

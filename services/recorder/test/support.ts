@@ -18,12 +18,12 @@ import {
   type LogRecord,
   type MessageLog,
 } from '@milena/log';
-import { createLogger, createMetrics, type Clock } from '@milena/runtime';
+import { createLogger, createMetrics, createTestClock, type Clock } from '@milena/runtime';
 import type { DeadLetter, HeldDelivery, HistoryWriter, InsertBatch } from '@milena/stores';
 import { createRecorderService, type RecorderDeps } from '../src/service.ts';
 
 /** A log whose records a test hands out by itself, and that remembers which were acknowledged. */
-export function createHandFedLog() {
+function createHandFedLog() {
   const consumers = new Map<string, ConsumeOptions & { paused: boolean; stopped: boolean }>();
   const acked: string[] = [];
   let offset = 0n;
@@ -70,10 +70,11 @@ export function createMemoryStores() {
   const letters: DeadLetter[] = [];
   const heldRows: HeldDelivery[] = [];
   const asked: string[][] = [];
-  const failures = { before: 0, after: 0 };
+  const failures = { before: 0, after: 0, only: null as keyof typeof rows | null };
   const known = new Set<string>();
   const insert = (table: keyof typeof rows, ids: string[]): Promise<void> => {
-    if (failures.before-- > 0) return Promise.reject(new Error('the store is away'));
+    const fails = failures.only === null || failures.only === table;
+    if (fails && failures.before-- > 0) return Promise.reject(new Error('the store is away'));
     if (!known.has(ids.join())) rows[table].push(...ids);
     known.add(ids.join());
     batches.push(ids.length);
@@ -211,5 +212,20 @@ export const deadLetterRecord = (of: Delivery): LogRecord => ({
 
 /** Lets every promise that can settle do so. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export async function startRecorder(
+  over: { maxRecords?: number; maxBytes?: number; drainTimeoutMs?: number } = {},
+) {
+  const clock = createTestClock(T0 + 1000);
+  const fed = createHandFedLog();
+  const stores = createMemoryStores();
+  const { recorder, metrics } = createTestRecorder({ ...stores, log: fed.log, clock, ...over });
+  await recorder.start();
+  const advance = async (ms: number) => {
+    clock.advance(ms);
+    await settle();
+  };
+  return { clock, ...fed, ...stores, recorder, metrics, advance };
+}
 
 export const databaseName = () => `test_${randomBytes(6).toString('hex')}`;
