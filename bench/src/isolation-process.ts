@@ -30,8 +30,9 @@ const { seconds, rounds, healthy: healthyCount, rate: ratePerS, 'sick-rate': sic
 
 /** Each run once before any counts, this long: what is done for the first time takes longer. */
 const WARM_UP_S = 4;
-/** Between runs: what the neighbour left behind is cancelled and gone by then. */
-const REST_MS = 3000;
+/** What a deleted neighbour left behind is cancelled when it comes due, at most a minute and a bit later. */
+const LONGEST_REST_MS = 180_000;
+const LOOK_EVERY_MS = 2000;
 const BYTES = 1024;
 
 interface Figures {
@@ -45,6 +46,7 @@ interface Figures {
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const pathOf = (id: string): string => `/ingest/${id}`;
 
 interface Run {
@@ -54,7 +56,7 @@ interface Run {
   neighbour: { targets: readonly string[]; rate: number } | null;
 }
 
-async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS = seconds): Promise<Figures> {
+async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS: number): Promise<Figures> {
   say(`  ${run.what} …`);
   const sick = await Promise.all(
     (run.neighbour?.targets ?? []).map((target) => subscribe(system.api, target)),
@@ -76,9 +78,32 @@ async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS 
   ]);
   const seen = await arrived(sink, healthy.accepted, 20);
   for (const id of sick) await unsubscribe(system.api, id);
-  await new Promise((resolve) => setTimeout(resolve, REST_MS));
   const { p50, p99 } = seen.latency;
   return { what: run.what, sent: healthy.accepted, arrived: seen.distinct, p50, p99 };
+}
+
+interface Ledger {
+  until: string;
+  in_motion: { queued: number; retrying: number; held: number };
+  balanced: boolean;
+}
+
+/** Until nothing of what was accepted since then is in motion, for that would count against the next run. */
+async function rest(api: string, since: Date): Promise<void> {
+  const end = new Date().toISOString();
+  const givenUpAt = performance.now() + LONGEST_REST_MS;
+  while (performance.now() < givenUpAt) {
+    await pause(LOOK_EVERY_MS);
+    const reply = await fetch(`${api}/api/v1/stats/ledger?since=${since.toISOString()}`);
+    // The recorder is behind: nobody can tell.
+    if (reply.status === 503) continue;
+    const ledger = (await reply.json()) as Ledger;
+    const { queued, retrying, held } = ledger.in_motion;
+    if (ledger.until < end || queued + retrying + held > 0) continue;
+    if (!ledger.balanced) throw new Error(`the ledger does not balance: ${JSON.stringify(ledger)}`);
+    return;
+  }
+  throw new Error(`what the run left behind is still in motion after ${LONGEST_REST_MS / 1000} s`);
 }
 
 /** The first run of each group is what the others are held against: the same load, and nothing is sick. */
@@ -168,13 +193,19 @@ async function main(): Promise<void> {
       healthy.push(await subscribe(system.api, `${sink.origin}/hook`));
     const all = groups(healthy, sick.origin);
     say(`Warming up, ${WARM_UP_S} s each …`);
+    const begin = new Date();
     for (const run of all.flat()) await measure(system, sink.origin, run, WARM_UP_S);
+    await rest(system.api, begin);
     const rows: Row[] = [];
     for (const runs of all) {
       const figures = runs.map((): Figures[] => []);
       for (let round = 1; round <= rounds; round += 1) {
         say(`Round ${round} of ${rounds}, ${seconds} s each …`);
-        for (const [n, run] of runs.entries()) figures[n]?.push(await measure(system, sink.origin, run));
+        for (const [n, run] of runs.entries()) {
+          const since = new Date();
+          figures[n]?.push(await measure(system, sink.origin, run, seconds));
+          if (run.neighbour !== null) await rest(system.api, since);
+        }
       }
       rows.push(...figures.map((of) => rowOf(of, figures[0] ?? [])));
     }
