@@ -1,4 +1,5 @@
 // How punctual retries are: many that are parked, many that come due within a second, and what fresh events feel of it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { startChild } from './child.ts';
 import { load } from './load.ts';
 import { readOptions } from './options.ts';
@@ -46,7 +47,6 @@ interface AttemptSeen {
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function send(system: SystemUnderTest, id: string, events: number, rate: number | null, first = 0) {
   const onProgress = (done: number): void => {

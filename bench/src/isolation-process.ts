@@ -1,5 +1,6 @@
 // How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in turn and several
 // times, in one run of the system.
+import { setTimeout as pause } from 'node:timers/promises';
 import { startChild } from './child.ts';
 import { load } from './load.ts';
 import { readOptions } from './options.ts';
@@ -17,6 +18,8 @@ const HELP = `npm run bench:isolation -- [options]
   --sick-rate N    events a second for the sick or busy one (default 500)
   --distributed    a process for each service, over the engines of scripts/stack, instead of one process
   --json           print the figures as JSON as well
+
+Takes about 25 minutes: what a run leaves behind has to end before the next begins, which a hanging endpoint makes a minute.
 `;
 
 const options = readOptions(HELP, {
@@ -46,7 +49,6 @@ interface Figures {
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const pathOf = (id: string): string => `/ingest/${id}`;
 
 interface Run {
@@ -90,6 +92,7 @@ interface Ledger {
 
 /** Until nothing of what was accepted since then is in motion, for that would count against the next run. */
 async function rest(api: string, since: Date): Promise<void> {
+  say('    until nothing of it is in motion …');
   const end = new Date().toISOString();
   const givenUpAt = performance.now() + LONGEST_REST_MS;
   while (performance.now() < givenUpAt) {
@@ -97,6 +100,7 @@ async function rest(api: string, since: Date): Promise<void> {
     const reply = await fetch(`${api}/api/v1/stats/ledger?since=${since.toISOString()}`);
     // The recorder is behind: nobody can tell.
     if (reply.status === 503) continue;
+    if (!reply.ok) throw new Error(`no ledger: ${await reply.text()}`);
     const ledger = (await reply.json()) as Ledger;
     const { queued, retrying, held } = ledger.in_motion;
     if (ledger.until < end || queued + retrying + held > 0) continue;
