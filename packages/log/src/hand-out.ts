@@ -1,7 +1,7 @@
 import type { Clock } from '@milena/runtime';
 import type { Budget } from './budget.ts';
 import type { DueWindow } from './due-window.ts';
-import type { ConsumedRecord } from './message-log.ts';
+import { MAY_REPEAT_HEADER, type ConsumedRecord } from './message-log.ts';
 import type { OffsetTracker } from './offset-tracker.ts';
 import type { Outcome } from './turns.ts';
 
@@ -117,7 +117,7 @@ function handOut<R extends PartitionReader>(reader: R, { record, ticket }: HeldR
     key: record.key,
     value: record.value,
     headers: record.headers,
-    maybeRedelivered: record.offset < reader.redeliveredBelow,
+    maybeRedelivered: record.offset < reader.redeliveredBelow || MAY_REPEAT_HEADER in record.headers,
     ack: () => {
       if (!open || !reader.active) return;
       open = false;

@@ -11,12 +11,23 @@ export interface LogRecord {
 /** Header that holds a record back until its time has come. */
 export const DUE_AT_HEADER = 'due-at';
 
+/** Header of a record that may be in the log twice: nobody knows whether an earlier append of it got there. */
+export const MAY_REPEAT_HEADER = 'may-repeat';
+
+/** The record for another append, after one that failed with `maybeAppended`. */
+export function mayRepeat(record: LogRecord): LogRecord {
+  return { ...record, headers: { ...record.headers, [MAY_REPEAT_HEADER]: '1' } };
+}
+
 /** A record handed to a consumer. It stays the consumer's until `ack` is called or its partition is taken away. */
 export interface ConsumedRecord extends LogRecord {
   partition: number;
   /** Position in its topic-partition; grows by at least one per record. */
   offset: bigint;
-  /** True when an earlier owner of the partition may have handled this record already (it lay before the log's end when this consumer got the partition). */
+  /**
+   * True when this record may have been handled already: by an earlier owner of the partition (it lay before the log's
+   * end when this consumer got the partition), or because it may be in the log twice (`MAY_REPEAT_HEADER`).
+   */
   maybeRedelivered: boolean;
   /**
    * Marks the record done. Acks may come in any order; what is committed is the highest contiguous mark and which
@@ -70,8 +81,8 @@ export interface GroupLag {
 export interface MessageLog {
   /**
    * Appends all records; resolves when every one is durable (survives kill -9). Records of one call and partition keep
-   * their order. Rejects with `LogUnavailableError` when the log can't take them; then none or some may have been
-   * written, so a caller that retries must carry ids that make repeats harmless.
+   * their order. Rejects with `LogUnavailableError` when the log can't take them. With `maybeAppended`, or with any other
+   * error, some may be in the log: a caller that tries again appends the same ids, and records marked by `mayRepeat`.
    */
   append(records: readonly LogRecord[]): Promise<void>;
   /** Joins the group. Delivery is at least once: after a crash, unacked records come again. */
@@ -86,4 +97,11 @@ export interface MessageLog {
 /** The log did not take the records. Transient: the caller answers 503 or tries again later. */
 export class LogUnavailableError extends Error {
   override name = 'LogUnavailableError';
+  /** Some or all of the records may be in the log all the same. */
+  readonly maybeAppended: boolean;
+
+  constructor(message: string, options: ErrorOptions & { maybeAppended?: boolean } = {}) {
+    super(message, options);
+    this.maybeAppended = options.maybeAppended ?? false;
+  }
 }

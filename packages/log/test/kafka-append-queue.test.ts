@@ -52,6 +52,17 @@ describe('appends on their way to Kafka', () => {
     expect(queue.take(0, overdue)).toBeNull();
   });
 
+  it('who has waited too long with a part of it sent is told so', async () => {
+    const queue = createAppendQueue(MANY);
+    const told = (begun: boolean) => new LogUnavailableError(begun ? 'in part' : 'not at all');
+    const large = watch(queue.add(outgoing(1_500), 10));
+    const small = watch(queue.add(outgoing(1), 10));
+    queue.settle(queue.take(0, told)!, null);
+    expect(queue.take(11, told)).toBeNull();
+    expect(await large.outcome()).toBe('in part');
+    expect(await small.outcome()).toBe('not at all');
+  });
+
   it('a record larger than a request goes alone', () => {
     const queue = createAppendQueue(MANY);
     for (const bytes of [100, 2_000_000, 100]) void queue.add(outgoing(1, bytes), 10);

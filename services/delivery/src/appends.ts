@@ -1,4 +1,4 @@
-import type { MessageLog } from '@milena/log';
+import { LogUnavailableError, mayRepeat, type MessageLog } from '@milena/log';
 import { createMicroBatcher, type Clock } from '@milena/runtime';
 import type { Outage } from './outage.ts';
 import { recordsOf, type Aftermath } from './records.ts';
@@ -14,13 +14,18 @@ const APPEND_SPACING_MS = 20;
 export interface Appends {
   /**
    * Resolves to true once the records are durable. While the log is away the same records are appended again, ids
-   * included. False: given up, because the worker stops.
+   * included, and marked when they may be in it already. False: given up, because the worker stops.
    */
   append(aftermath: Aftermath): Promise<boolean>;
   /** Reports an append that takes too long; to be called every second or two. */
   check(): void;
   /** Gives up: what is not appended by now never will be. */
   abandon(): void;
+}
+
+/** Of an append that is tried again: whether an earlier try may have got there. */
+interface Doubt {
+  maybeAppended: boolean;
 }
 
 /** What is asked for while an append is under way shares the next one. */
@@ -35,37 +40,37 @@ export function createAppends(deps: {
   const underWay = new Set<{ since: number }>();
   let abandoned = false;
 
-  async function once(aftermaths: readonly Aftermath[]): Promise<void> {
+  /** False, once it is time to try again, when it failed. */
+  async function once(aftermaths: readonly Aftermath[], doubt: Doubt): Promise<boolean> {
     const entry = { since: clock.now() };
     underWay.add(entry);
-    await log.append(recordsOf(aftermaths)).finally(() => underWay.delete(entry));
+    const records = recordsOf(aftermaths);
+    try {
+      await log.append(doubt.maybeAppended ? records.map(mayRepeat) : records);
+    } catch (error) {
+      doubt.maybeAppended ||= !(error instanceof LogUnavailableError) || error.maybeAppended;
+      underWay.delete(entry);
+      await outage.failed(error);
+      return false;
+    }
+    underWay.delete(entry);
     outage.over();
+    return true;
   }
 
-  async function alone(aftermath: Aftermath): Promise<boolean> {
-    while (!abandoned) {
-      try {
-        await once([aftermath]);
-        return true;
-      } catch (error) {
-        await outage.failed(error);
-      }
-    }
+  async function alone(aftermath: Aftermath, doubt: Doubt): Promise<boolean> {
+    while (!abandoned) if (await once([aftermath], doubt)) return true;
     return false;
   }
 
   const batcher = createMicroBatcher<Aftermath, { done: Promise<boolean> }>({
     run: async (aftermaths) => {
-      if (!abandoned) {
-        try {
-          await once(aftermaths);
-          return aftermaths.map(() => ({ done: Promise.resolve(true) }));
-        } catch (error) {
-          await outage.failed(error);
-        }
+      const doubt = { maybeAppended: false };
+      if (!abandoned && (await once(aftermaths, doubt))) {
+        return aftermaths.map(() => ({ done: Promise.resolve(true) }));
       }
       // Each by itself: one that the log never takes must not keep the others from it.
-      return aftermaths.map((aftermath) => ({ done: alone(aftermath) }));
+      return aftermaths.map((aftermath) => ({ done: alone(aftermath, { ...doubt }) }));
     },
     ...{ weigh: () => 1, maxBatchWeight: DELIVERIES_PER_APPEND },
     // The log hands out no more than may be in hand.

@@ -1,5 +1,6 @@
 import {
   DUE_AT_HEADER,
+  MAY_REPEAT_HEADER,
   LogUnavailableError,
   type ConsumedRecord,
   type ConsumeOptions,
@@ -19,7 +20,7 @@ interface Stored extends LogRecord {
 export interface MemoryLog extends MessageLog {
   /** Everything appended, in order. */
   readonly records: readonly Stored[];
-  /** Asked before every append: true = the log is away. */
+  /** Asked before every append: true = the log is away; or throws what the append is to reject with. */
   away: (records: readonly LogRecord[]) => boolean;
   /** While this is pending, appends neither succeed nor fail. */
   stalled: Promise<void> | null;
@@ -48,7 +49,7 @@ export function createMemoryLog(clock: Clock): MemoryLog {
       if (!owner.active || owner.paused) return;
       const record: ConsumedRecord = {
         ...stored,
-        maybeRedelivered: stored.handedOut,
+        maybeRedelivered: stored.handedOut || MAY_REPEAT_HEADER in stored.headers,
         ack: () => {
           if (owner.active) stored.acked = true;
         },

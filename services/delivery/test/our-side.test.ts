@@ -1,4 +1,12 @@
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, retryTopic, type LogRecord } from '@milena/log';
+import {
+  DEAD_LETTER,
+  DELIVERIES,
+  DELIVERY_LOG,
+  LogUnavailableError,
+  MAY_REPEAT_HEADER,
+  retryTopic,
+  type LogRecord,
+} from '@milena/log';
 import { answer, createWorld, slow, status, type World } from './world.ts';
 
 /** Takes new events, but nothing that a worker appends. */
@@ -106,6 +114,31 @@ describe('while the log takes nothing', () => {
       expect(world.service.health().status).toBe('up');
     },
   );
+
+  it.each([
+    ['that may be in it', true],
+    ['that is surely not in it', false],
+  ])('what it is given again, of an append %s, says so', async (_, maybeAppended) => {
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, (_, n) => status(world.clock, n === 0 ? 500 : 200));
+    await world.send(subscription);
+    let left = 3;
+    world.log.away = () => {
+      left -= 1;
+      // Once it surely was not: that takes nothing back.
+      if (left >= 0) throw new LogUnavailableError('no answer', { maybeAppended: maybeAppended && left > 0 });
+      return false;
+    };
+    await world.pass(30_000);
+    const doubtful = maybeAppended ? '1' : undefined;
+    const [, log, retry, logOfLast] = world.log.records;
+    expect([log, retry, logOfLast].map((r) => [r?.topic, r?.headers[MAY_REPEAT_HEADER]])).toEqual([
+      [DELIVERY_LOG, doubtful],
+      [retryTopic('10s'), doubtful],
+      [DELIVERY_LOG, undefined],
+    ]);
+    expect(world.attempts().map((a) => a.may_repeat)).toEqual([false, maybeAppended]);
+  });
 
   it('a cancellation and a deferral are not acked either', async () => {
     const deleted = world.subscribe();

@@ -51,8 +51,11 @@ interface AppendQueue {
   empty(): boolean;
   /** More than one request's worth is waiting. */
   full(): boolean;
-  /** The next request. Appends that have waited too long by now are rejected instead, with what `overdue` makes. */
-  take(now: number, overdue: () => Error): Request | null;
+  /**
+   * The next request. Appends that have waited too long by now are rejected instead, with what `overdue` makes: it is
+   * told whether a part of the append has been in a request.
+   */
+  take(now: number, overdue: (begun: boolean) => Error): Request | null;
   /** All of the request is acked, or its appends are given up: `error` is what they reject with. */
   settle(request: Request, error: Error | null): void;
 }
@@ -92,7 +95,7 @@ export function createAppendQueue(maxBytes: number): AppendQueue {
     full: () => waitingRecords >= REQUEST_RECORDS,
     take: (now, overdue) => {
       for (let head = waiting[0]; head !== undefined && head.deadline <= now; head = waiting[0]) {
-        giveUpHead(head, overdue());
+        giveUpHead(head, overdue(head.sent > 0));
       }
       const request = nextRequest(waiting);
       if (request !== null) waitingRecords -= request.records.length;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@milena/runtime';
-import { LogUnavailableError } from '../message-log.ts';
+import { LogUnavailableError, MAY_REPEAT_HEADER } from '../message-log.ts';
 import { createAppendQueue, type Outgoing, type Request } from './append-queue.ts';
 import { reasonOf, within, type Clients } from './clients.ts';
 import type { KafkaLogLimits } from './options.ts';
@@ -46,7 +46,8 @@ export function createSender(deps: {
   /** Of the latest request. */
   let startedAt = -Infinity;
 
-  const overdue = (): Error => new LogUnavailableError(courier.trouble() ?? 'Kafka is too slow');
+  const overdue = (maybeAppended: boolean): Error =>
+    new LogUnavailableError(courier.trouble() ?? 'Kafka is too slow', { maybeAppended });
 
   const run = async (): Promise<void> => {
     // Lets the appends of this turn of the event loop gather.
@@ -107,6 +108,7 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
     producer?.kill();
     producer = null;
   };
+  const inDoubt = (reason: string): Error => new LogUnavailableError(reason, { maybeAppended: true });
 
   const deliver = async (request: Request): Promise<Error | null> => {
     const deadline = Math.max(request.deadline, performance.now() + LEAST_TRY_MS);
@@ -126,16 +128,20 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
           return error;
         }
         troubles.begin(error);
-        if (producer?.isBroken(error) === true) giveUpProducer();
+        if (producer?.isBroken(error) === true) {
+          giveUpProducer();
+          // The broker will not know them again as what it may have had from the one before.
+          rest = rest.map(mayRepeatOnItsWay);
+        }
       }
       if (performance.now() + retryInMs >= deadline) {
         giveUpProducer();
-        return new LogUnavailableError(troubles.latest() ?? 'Kafka did not take all records');
+        return inDoubt(troubles.latest() ?? 'Kafka did not take all records');
       }
       await sleep(retryInMs);
       retryInMs = Math.min(retryInMs * 2, LONGEST_RETRY_MS);
     }
-    return new LogUnavailableError('the log is closed');
+    return inDoubt('the log is closed');
   };
 
   return {
@@ -148,6 +154,10 @@ function createCourier(clients: Clients, logger: Logger | undefined): Courier {
       producer = null;
     },
   };
+}
+
+function mayRepeatOnItsWay({ message, ...rest }: Outgoing): Outgoing {
+  return { ...rest, message: { ...message, headers: { ...message.headers, [MAY_REPEAT_HEADER]: '1' } } };
 }
 
 /** What goes wrong with requests, logged when it begins and when it is over. */

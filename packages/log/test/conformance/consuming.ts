@@ -1,3 +1,4 @@
+import { mayRepeat } from '../../src/message-log.ts';
 import { partitionOf } from '../../src/partitioner.ts';
 import {
   collect,
@@ -44,6 +45,20 @@ export function consumingGuarantees(hooks: Hooks): void {
       const values = got.filter((one) => one.partition === partition).map(({ value }) => Number(value));
       expect(values).toEqual(Array.from({ length: 200 }, (_, n) => n));
     }
+  });
+
+  it('a record that may be in the log twice says so to whoever gets it', async () => {
+    const { log } = await open();
+    const { got, count } = await collect(log);
+    const named = { headers: { name: 'value' } };
+    await log.append([
+      record(0, 'first', named),
+      mayRepeat(record(0, 'again', named)),
+      record(0, 'next', named),
+    ]);
+    await count(3);
+    expect(got.map(({ maybeRedelivered }) => maybeRedelivered)).toEqual([false, true, false]);
+    expect(got.map(({ headers }) => headers['name'])).toEqual(['value', 'value', 'value']);
   });
 
   it('a key always lands in the partition that follows from it', async () => {
