@@ -114,12 +114,19 @@ export interface IdempotencyClaim {
   request_hash: string;
 }
 
+/** What the ids of the work follow from. */
+export interface IdempotencySeed {
+  /** UUIDv7. */
+  seed_id: string;
+  again: boolean;
+}
+
 /**
- * `mine`: go on, with these ids, then `complete`. `replayed`: answer this again. `conflict`: the key was used with
+ * `mine`: go on, with these ids, then `complete`; `again`: an earlier holder of these ids may have done it already. `replayed`: answer this again. `conflict`: the key was used with
  * another body. `busy`: another request holds it right now; ask again.
  */
 export type ClaimResult<Answer> =
-  | { kind: 'mine'; seed_id: string }
+  | ({ kind: 'mine' } & IdempotencySeed)
   | { kind: 'replayed'; answer: Answer }
   | { kind: 'conflict' }
   | { kind: 'busy' };
@@ -128,7 +135,7 @@ export type ClaimResult<Answer> =
 export interface IdempotencyStore {
   /**
    * Claims many keys in one round trip, one result each, in order. A claim whose holder died is given to the next
-   * after ten seconds with the same `seed_id` (a UUIDv7 from which the holder derives its ids), so a repeat after a
+   * after ten seconds with the same `seed_id`, from which the holder derives its ids, so a repeat after a
    * crash carries the same ids.
    */
   claim<Answer>(claims: readonly IdempotencyClaim[]): Promise<ClaimResult<Answer>[]>;

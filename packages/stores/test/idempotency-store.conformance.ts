@@ -122,7 +122,9 @@ export function describeIdempotencyStore(
       expect(await claimOne(store, claim)).toEqual({ kind: 'busy' });
       clock.advance(1);
       const results = await Promise.all(Array.from({ length: 10 }, () => claimOne(store, claim)));
-      expect(results.filter(({ kind }) => kind === 'mine')).toEqual([{ kind: 'mine', seed_id: seed }]);
+      expect(results.filter(({ kind }) => kind === 'mine')).toEqual([
+        { kind: 'mine', seed_id: seed, again: true },
+      ]);
       clock.advance(9999);
       expect(await claimOne(store, claim)).toEqual({ kind: 'busy' });
     });
@@ -138,12 +140,15 @@ export function describeIdempotencyStore(
     test('a released key is free at once: the same request keeps its seed, another gets its own', async () => {
       const { store } = await setUp();
       const claim = newClaim();
-      const seed = seedOf(await claimOne(store, claim));
+      const first = await claimOne(store, claim);
+      expect(first).toMatchObject({ again: false });
+      const seed = seedOf(first);
       await store.release([claim]);
-      expect(seedOf(await claimOne(store, claim))).toBe(seed);
+      expect(await claimOne(store, claim)).toEqual({ kind: 'mine', seed_id: seed, again: true });
       await store.release([claim]);
-      const other = { ...claim, request_hash: 'hash-b' };
-      expect(seedOf(await claimOne(store, other))).not.toBe(seed);
+      const other = await claimOne(store, { ...claim, request_hash: 'hash-b' });
+      expect(other).toMatchObject({ again: false });
+      expect(seedOf(other)).not.toBe(seed);
       expect(await claimOne(store, claim)).toEqual({ kind: 'conflict' });
     });
 

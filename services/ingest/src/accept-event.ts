@@ -9,8 +9,9 @@ import {
   type DeliveryPlan,
   type LiveSubscription,
 } from '@milena/domain';
-import { DELIVERIES, DELIVERY_LOG, type LogRecord } from '@milena/log';
+import { DELIVERIES, DELIVERY_LOG, mayRepeat, type LogRecord } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { IdempotencySeed } from '@milena/stores';
 import type { AppendBatcher } from './append-batcher.ts';
 import type { Answered, Once } from './idempotency.ts';
 
@@ -66,18 +67,19 @@ export function createAcceptEvent(deps: {
   const queued = metrics.eventsAccepted.labels('queued');
   const filtered = metrics.eventsAccepted.labels('filtered');
 
-  /** With a seed all ids and times follow from it, so doing it again gives out the same. */
-  async function append(incoming: IncomingEvent, seed: string | null): Promise<Acceptance> {
+  /** With a seed all ids and times follow from it: doing it again gives out the same, and the log may have it twice. */
+  async function append(incoming: IncomingEvent, seed: IdempotencySeed | null): Promise<Acceptance> {
     const { tenant_id, event_type, content_type, traceparent, payload, addressed_to } = incoming;
-    const accepted_at = (seed === null ? null : timeOfId(seed)) ?? clock.now();
-    const event_id = seed ?? newId(accepted_at);
+    const accepted_at = (seed === null ? null : timeOfId(seed.seed_id)) ?? clock.now();
+    const event_id = seed?.seed_id ?? newId(accepted_at);
     const plan = planDeliveries(
       { event_id, tenant_id, event_type, content_type, accepted_at, traceparent, payload },
       incoming.subscriptions,
       addressed_to,
-      (subscriptionId) => (seed === null ? newId(accepted_at) : derivedId(seed, subscriptionId)),
+      (subscriptionId) => (seed === null ? newId(accepted_at) : derivedId(seed.seed_id, subscriptionId)),
     );
-    await batcher.append(recordsOf(plan));
+    const records = recordsOf(plan);
+    await batcher.append(seed?.again === true ? records.map(mayRepeat) : records);
     const deliveries = plan.deliveries.map(({ delivery_id, subscription_id }) => ({
       delivery_id,
       subscription_id,

@@ -1,6 +1,6 @@
 import { HttpProblem } from '@milena/http';
 import { createMicroBatcher, sleep, type Clock, type Logger } from '@milena/runtime';
-import type { ClaimResult, IdempotencyClaim, IdempotencyStore } from '@milena/stores';
+import type { ClaimResult, IdempotencyClaim, IdempotencySeed, IdempotencyStore } from '@milena/stores';
 
 /** How long a request waits for another process that holds its key. */
 const WAIT_MS = 5000;
@@ -23,7 +23,7 @@ export interface Answered<Answer> {
  */
 export type Once<Answer> = (
   claim: IdempotencyClaim,
-  work: (seedId: string) => Promise<Answer>,
+  work: (seed: IdempotencySeed) => Promise<Answer>,
 ) => Promise<Answered<Answer>>;
 
 type Key = Pick<IdempotencyClaim, 'scope' | 'key'>;
@@ -94,7 +94,7 @@ function createPerform<Answer>({ store, clock, logger }: Deps): Once<Answer> {
     if (claimed.kind === 'busy') throw stillBusy();
     let answer: Answer;
     try {
-      answer = await work(claimed.seed_id);
+      answer = await work(claimed);
     } catch (error) {
       await note('release', releases.submit({ scope, key }), { scope, key });
       throw error;

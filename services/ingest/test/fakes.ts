@@ -137,15 +137,16 @@ export function createFakeIdempotency(clock: Clock) {
         claimed_at: clock.now(),
         answer: undefined,
       });
-      return { kind: 'mine' as const, seed_id };
+      return { kind: 'mine' as const, seed_id, again: false };
     }
     if (row.request_hash !== claim.request_hash && row.claimed_at !== null)
       return { kind: 'conflict' as const };
     if (row.answer !== undefined) return { kind: 'replayed' as const, answer: row.answer };
     if (row.claimed_at !== null && clock.now() - row.claimed_at < HOLD_MS) return { kind: 'busy' as const };
     row.claimed_at = clock.now();
-    row.request_hash = claim.request_hash;
-    return { kind: 'mine' as const, seed_id: row.seed_id };
+    const again = row.request_hash === claim.request_hash;
+    if (!again) Object.assign(row, { request_hash: claim.request_hash, seed_id: newId(clock.now()) });
+    return { kind: 'mine' as const, seed_id: row.seed_id, again };
   }
 
   const store = {

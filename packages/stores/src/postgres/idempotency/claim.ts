@@ -72,7 +72,7 @@ async function claimWith<Answer>(
     if (holder?.request_hash !== claim.request_hash) return { kind: 'conflict' };
     if (given.has(name)) return { kind: 'busy' };
     given.add(name);
-    return { kind: 'mine', seed_id: seed };
+    return { kind: 'mine', ...seed };
   });
 }
 

@@ -1,5 +1,5 @@
 import { newId } from '@milena/domain';
-import type { IdempotencyClaim } from '../../ports.ts';
+import type { IdempotencyClaim, IdempotencySeed } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
 import { nameOf, type Times } from './times.ts';
 
@@ -11,7 +11,7 @@ export async function insertNewKeys(
   pg: Queryable,
   claims: readonly IdempotencyClaim[],
   times: Times,
-): Promise<Map<string, string>> {
+): Promise<Map<string, IdempotencySeed>> {
   const { rows } = await pg.query<{ scope: string; key: string; seed_id: string }>(
     `INSERT INTO idempotency_keys (day, scope, key, request_hash, seed_id, created_at, claimed_at)
      SELECT $5, c.scope, c.key, c.request_hash, c.seed_id, $6, $6
@@ -32,5 +32,5 @@ export async function insertNewKeys(
       times.expired,
     ],
   );
-  return new Map(rows.map((row) => [nameOf(row), row.seed_id]));
+  return new Map(rows.map((row) => [nameOf(row), { seed_id: row.seed_id, again: false }]));
 }

@@ -1,5 +1,5 @@
 import { newId } from '@milena/domain';
-import type { IdempotencyClaim } from '../../ports.ts';
+import type { IdempotencyClaim, IdempotencySeed } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
 import { nameOf, type Times } from './times.ts';
 
@@ -11,9 +11,9 @@ export async function takeOverKeys(
   pg: Queryable,
   claims: readonly IdempotencyClaim[],
   times: Times,
-): Promise<Map<string, string>> {
+): Promise<Map<string, IdempotencySeed>> {
   if (claims.length === 0) return new Map();
-  const { rows } = await pg.query<{ scope: string; key: string; seed_id: string }>(
+  const { rows } = await pg.query<{ scope: string; key: string; seed_id: string; offered: string }>(
     `WITH c AS (
        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS c (scope, key, request_hash, seed_id)
      ), free AS (
@@ -27,7 +27,7 @@ export async function takeOverKeys(
      SET claimed_at = $8, request_hash = free.request_hash,
        seed_id = CASE WHEN k.request_hash = free.request_hash THEN k.seed_id ELSE free.seed_id END
      FROM free WHERE k.scope = free.scope AND k.key = free.key AND k.day = free.day
-     RETURNING k.scope, k.key, k.seed_id`,
+     RETURNING k.scope, k.key, k.seed_id, free.seed_id AS offered`,
     [
       claims.map(({ scope }) => scope),
       claims.map(({ key }) => key),
@@ -39,5 +39,7 @@ export async function takeOverKeys(
       times.now,
     ],
   );
-  return new Map(rows.map((row) => [nameOf(row), row.seed_id]));
+  return new Map(
+    rows.map((row) => [nameOf(row), { seed_id: row.seed_id, again: row.seed_id !== row.offered }]),
+  );
 }
