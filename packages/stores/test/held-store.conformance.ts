@@ -48,6 +48,10 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
       Array.from({ length: count }, (_, n) =>
         one({ subscription_id, accepted_at: START + Math.floor(n / 3) }),
       );
+    const certain = ({ delivery, held_at }: HeldDelivery): HeldDelivery => ({
+      held_at,
+      delivery: { ...delivery, may_repeat: false },
+    });
     const idsOf = (held: readonly HeldDelivery[]) => held.map(({ delivery }) => delivery.delivery_id);
     const takeAll = (subscription_id: string, over: { limit?: number; rate_per_s?: number | null } = {}) => {
       const taken: HeldDelivery[] = [];
@@ -109,16 +113,32 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
       expect(await stores.releases.take({ ...take, max_bytes: 1 }, () => Promise.resolve())).toBe(1);
     });
 
-    test('what could not be handed on stays held', async () => {
+    test('what could not be handed on stays held, and comes again as what may be repeated', async () => {
       const id = newId(START);
-      const held = several(id, 3);
+      const held = several(id, 5).map(certain);
       await stores.held.insert(held);
-      const take = { subscription_id: id, limit: 10, max_bytes: 1e9, rate_per_s: null };
-      await expect(stores.releases.take(take, () => Promise.reject(new Error('no log')))).rejects.toThrow(
-        'no log',
-      );
-      expect(await countOf(id)).toBe(3);
-      expect(idsOf(await takeAll(id))).toEqual(idsOf(held));
+      const fail = (limit: number) =>
+        stores.releases.take({ subscription_id: id, limit, max_bytes: 1e9, rate_per_s: null }, () =>
+          Promise.reject(new Error('no log')),
+        );
+      await expect(fail(3)).rejects.toThrow('no log');
+      await expect(fail(1)).rejects.toThrow('no log');
+      expect(await countOf(id)).toBe(5);
+      const taken = [...(await takeAll(id, { limit: 2 })), ...(await takeAll(id))];
+      expect(idsOf(taken)).toEqual(idsOf(held));
+      expect(taken.map(({ delivery }) => delivery.may_repeat)).toEqual([true, true, true, false, false]);
+    });
+
+    test('a delivery held again after its release is in no doubt', async () => {
+      const row = certain(one());
+      const { subscription_id } = row.delivery;
+      const again = { held_at: START + 50, delivery: { ...row.delivery, resumed_at: START + 40 } };
+      await stores.held.insert([row]);
+      const take = { subscription_id, limit: 10, max_bytes: 1e9, rate_per_s: null };
+      await expect(stores.releases.take(take, () => Promise.reject(new Error('no log')))).rejects.toThrow();
+      await takeAll(subscription_id);
+      await stores.held.insert([again]);
+      expect(await takeAll(subscription_id)).toEqual([again]);
     });
 
     test('a hold that comes again changes nothing, also after its release; a later hold counts', async () => {

@@ -9,6 +9,10 @@ export async function pruneReleased(pg: Queryable, olderThanMs: number): Promise
     `DELETE FROM releases r WHERE next_at < $1 AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = r.subscription_id)`,
     [timeOf(olderThanMs)],
   );
+  await pg.query(
+    `DELETE FROM release_steps s WHERE NOT EXISTS (
+       SELECT 1 FROM held_deliveries h WHERE h.subscription_id = s.subscription_id AND h.released_at IS NULL)`,
+  );
   let pruned = 0;
   for (;;) {
     const { count } = await pg.query(

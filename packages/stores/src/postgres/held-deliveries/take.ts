@@ -1,6 +1,7 @@
 import type { HeldDelivery, ReleaseTake } from '../../held-ports.ts';
 import type { Postgres, Queryable } from '../client.ts';
 import { msTime, timeOf } from '../sql.ts';
+import { beginStep, endStep } from './steps.ts';
 
 /** A release that could not go on for longer than this does not make up for it by a burst. */
 const LONGEST_CREDIT_MS = 500;
@@ -27,12 +28,20 @@ export async function takeHeld(
   return pg.transaction(async (tx) => {
     if (!(await lockRelease(tx, take, nowMs))) return 0;
     const held = await oldestHeld(tx, take);
-    if (held.length === 0) return 0;
-    await work(held);
+    const [oldest] = held;
+    if (oldest === undefined) return 0;
+    const step = {
+      subscription_id: take.subscription_id,
+      tenant_id: oldest.delivery.tenant_id,
+      deliveryIds: held.map(({ delivery }) => delivery.delivery_id),
+    };
+    const inDoubt = await beginStep(pg, step);
+    await work(held.map((one) => (inDoubt.has(one.delivery.delivery_id) ? mayRepeat(one) : one)));
     await tx.query(
       `UPDATE held_deliveries SET released_at = $2, payload = '' WHERE delivery_id = ANY ($1::uuid[])`,
-      [held.map(({ delivery }) => delivery.delivery_id), timeOf(nowMs)],
+      [step.deliveryIds, timeOf(nowMs)],
     );
+    await endStep(tx, step);
     const pauseMs = take.rate_per_s === null ? 0 : (held.length / take.rate_per_s) * 1000;
     // From the time that was set rather than from now: what one round is late, the next makes up for, up to a point.
     await tx.query(
@@ -67,4 +76,8 @@ async function oldestHeld(tx: Queryable, take: ReleaseTake): Promise<HeldDeliver
     [take.subscription_id, take.limit, take.max_bytes],
   );
   return rows.map(({ held_at, ...row }) => ({ held_at, delivery: { ...row, due_at: null, deferrals: 0 } }));
+}
+
+function mayRepeat({ delivery, held_at }: HeldDelivery): HeldDelivery {
+  return { delivery: { ...delivery, may_repeat: true }, held_at };
 }

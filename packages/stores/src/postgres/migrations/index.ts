@@ -5,6 +5,7 @@ import { heldDeliveries } from './006-held-deliveries.ts';
 import { replays } from './007-replays.ts';
 import { operatorNotices } from './008-operator-notices.ts';
 import { formerSubscriptions } from './009-former-subscriptions.ts';
+import { releaseSteps } from './010-release-steps.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   replays,
   operatorNotices,
   formerSubscriptions,
+  releaseSteps,
 ];
