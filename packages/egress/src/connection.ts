@@ -5,7 +5,7 @@ import { PostFailure } from './failure.ts';
 import type { Target } from './target.ts';
 
 /** An idle connection is closed after this time; servers close theirs after 5 s or more, so ours is rarely stale. */
-const KEEP_ALIVE_MS = 4000;
+export const KEEP_ALIVE_MS = 4000;
 /** Larger response headers are refused as no valid response. */
 const MAX_HEADER_BYTES = 16_384;
 

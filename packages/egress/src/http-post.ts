@@ -1,7 +1,7 @@
 import type { PostResult } from '@milena/domain';
 import type { Clock } from '@milena/runtime';
 import { createConnect, type ConnectDeps } from './connect.ts';
-import { createConnection, type Connection } from './connection.ts';
+import { createConnection, KEEP_ALIVE_MS, type Connection } from './connection.ts';
 import { Exchange, type PostRequest } from './exchange.ts';
 import { createIdleConnections } from './idle-connections.ts';
 import { createTargets, type Target } from './target.ts';
@@ -61,7 +61,12 @@ export function createHttpPost(deps: HttpPostDeps): HttpPost {
   const userAgent = deps.userAgent ?? 'Milena';
   const connect = createConnect(deps);
   const targetOf = createTargets(deps.guard);
-  const idle = createIdleConnections(MAX_IDLE_CONNECTIONS);
+  const idle = createIdleConnections({
+    ...{ limit: MAX_IDLE_CONNECTIONS, longestMs: KEEP_ALIVE_MS, clock },
+    onStale: (connection) => {
+      discard(connection);
+    },
+  });
   /**
    * All connections; who is busy, and with what, they know themselves. A map of that, changed with every POST, would keep
    * whole deliveries alive: V8 leaves a chain of outgrown tables behind that only a full collection breaks.

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { createTestClock } from '@milena/runtime';
 import { HttpPostClosedError, type PostRequest } from '../src/index.ts';
 import { createWorkshop, type Workshop } from './endpoints.ts';
 
@@ -29,6 +30,24 @@ describe('connections kept alive', () => {
       await Promise.all(closed);
     }
     expect(endpoint.requests()).toBe(5);
+  });
+
+  it('after a process was held up no connection is used that its peer may have closed since', async () => {
+    const clock = createTestClock();
+    const client = shop.client({ clock });
+    const closed: Promise<unknown>[] = [];
+    const endpoint = await shop.http((_request, response) => setTimeout(() => response.end('ok'), 20));
+    endpoint.server.on('connection', (socket) => closed.push(once(socket, 'close')));
+    const three = () => Promise.all([1, 2, 3].map(() => client.post(to(endpoint.url))));
+    await three();
+    clock.advance(4000);
+    await three();
+    expect(endpoint.connections()).toBe(3);
+    // undici's timers did not fire: to them no time has passed.
+    clock.advance(4001);
+    expect(await three()).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+    expect(endpoint.connections()).toBe(6);
+    await Promise.all(closed.slice(0, 3));
   });
 
   it('a request lost on a kept connection is reported as reset and not sent again', async () => {
