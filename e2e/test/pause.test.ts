@@ -127,7 +127,10 @@ describe('a paused subscription', () => {
       await killAndRestart();
     }
     await eventually(
-      () => Promise.resolve(sent.filter((one) => !sink.perDelivery().has(one)).length),
+      () => {
+        const seen = sink.perDelivery();
+        return Promise.resolve(sent.filter((one) => !seen.has(one)).length);
+      },
       (missing) => missing === 0,
       60_000,
     );

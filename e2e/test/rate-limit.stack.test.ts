@@ -177,7 +177,10 @@ describe(`a rate limit of ${RATE_PER_S} a second over ${WORKERS} workers`, () =>
   /** Resolves when this share of the deliveries was seen. */
   const part = (all: readonly string[], share: number): Promise<unknown> =>
     eventually(
-      () => Promise.resolve(all.filter((id) => sink.perDelivery().has(id)).length),
+      () => {
+        const seen = sink.perDelivery();
+        return Promise.resolve(all.filter((id) => seen.has(id)).length);
+      },
       (count) => count >= share * all.length,
       60_000,
     );
