@@ -87,8 +87,8 @@ export interface Attempt {
   next_reason: string;
   replay_of: string | null;
   /**
-   * Another worker had the delivery before and ended without a word, so it may have sent the same attempt: the target
-   * may have seen one request more than there are attempts.
+   * The same attempt may have been sent before: by a worker that had the delivery and ended without a word, so that the
+   * target may have seen one request more than there are attempts, or because the delivery may be in the log twice.
    */
   may_repeat: boolean;
   /** Which worker made it. */
@@ -172,7 +172,7 @@ export const attemptSchema = z
     replay_of: idSchema.nullable(),
     may_repeat: z.boolean().meta({
       description:
-        'A worker that had this delivery before may have sent the same attempt and ended before it could say so.',
+        'The same attempt may have been sent before: by a worker that ended before it could say so, or because the delivery is in the log twice.',
     }),
     worker: z.string(),
   })

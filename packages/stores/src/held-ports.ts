@@ -49,8 +49,9 @@ export interface ReleaseStore {
   due(): Promise<DueRelease[]>;
   /**
    * Gives the oldest held deliveries of a subscription to `work` and marks them released once it resolves; when it
-   * rejects, or this process dies, they stay held, and come with `may_repeat` the next time. One taker per subscription at a time: another one gets nothing, as
-   * does one before the time that the last take set. Resolves to how many were released.
+   * rejects, or this process dies, they stay held, and come with `may_repeat` the next time. One taker per subscription at
+   * a time: another one gets nothing, as does one before the time that the last take set. Resolves to how many were
+   * released.
    */
   take(take: ReleaseTake, work: (held: readonly HeldDelivery[]) => Promise<void>): Promise<number>;
   /** What all subscriptions hold together. */

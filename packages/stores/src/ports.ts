@@ -135,8 +135,8 @@ export type ClaimResult<Answer> =
 export interface IdempotencyStore {
   /**
    * Claims many keys in one round trip, one result each, in order. A claim whose holder died is given to the next
-   * after ten seconds with the same `seed_id`, from which the holder derives its ids, so a repeat after a
-   * crash carries the same ids.
+   * after ten seconds with the same `seed_id`, from which the holder derives its ids, so a repeat after a crash carries
+   * the same ids.
    */
   claim<Answer>(claims: readonly IdempotencyClaim[]): Promise<ClaimResult<Answer>[]>;
   complete(done: readonly { scope: string; key: string; answer: unknown }[]): Promise<void>;
