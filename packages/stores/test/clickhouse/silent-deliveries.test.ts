@@ -9,8 +9,8 @@ afterEach(() => history.close());
 
 test('a delivery is silent until anything is told of it, and counts once however often it is stored', async () => {
   const { clickhouse, writer } = history;
-  const count = () => countSilentDeliveries(clickhouse, { since: T0, until: T0 + 60_000 });
-  expect(await count()).toBe(0);
+  const count = async () => [...(await countSilentDeliveries(clickhouse, { since: T0, until: T0 + 60_000 }))];
+  expect(await count()).toEqual([]);
 
   const silent = event();
   const tried = event();
@@ -19,13 +19,26 @@ test('a delivery is silent until anything is told of it, and counts once however
   const late = event({ accepted_at: T0 + 60_000 });
   await writer.insertEvents([silent, tried, filtered, early, late]);
   await writer.insertEvents([silent, event({ ...silent, payload: Buffer.from('"again"') })]);
-  expect(await count()).toBe(3);
+  expect(await count()).toEqual([[T0, 3]]);
 
   // Failed or not: it was seen.
   await writer.insertAttempts([failed(tried, 1)]);
   await writer.insertDispositions([disposition(filtered, 'filtered')]);
-  expect(await count()).toBe(1);
+  expect(await count()).toEqual([[T0, 1]]);
 
   await writer.insertAttempts([attempt(silent)]);
-  expect(await count()).toBe(0);
+  expect(await count()).toEqual([]);
+});
+
+test('each minute has its own', async () => {
+  const { clickhouse, writer } = history;
+  const at = (accepted_at: number) => event({ accepted_at });
+  await writer.insertEvents([at(T0), at(T0 + 59_999), at(T0 + 60_000), at(T0 + 120_000)]);
+  const found = await countSilentDeliveries(clickhouse, { since: T0, until: T0 + 120_000 });
+  expect(found).toEqual(
+    new Map([
+      [T0, 2],
+      [T0 + 60_000, 1],
+    ]),
+  );
 });
