@@ -94,8 +94,14 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectProgress {
     this.#startedAt = clock.now();
     this.#startedMono = performance.now();
     this.#cancelDeadline = clock.after(request.timeoutMs, () => {
-      const when = STAGE_WORDS[this.stage];
-      this.#end(new PostFailure('timeout', `The deadline of ${request.timeoutMs} ms passed ${when}.`), false);
+      // After a turn that reads what is there: if this process was held up, the response may have come long ago.
+      setImmediate(() => {
+        const when = STAGE_WORDS[this.stage];
+        this.#end(
+          new PostFailure('timeout', `The deadline of ${request.timeoutMs} ms passed ${when}.`),
+          false,
+        );
+      });
     });
   }
 

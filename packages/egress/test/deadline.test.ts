@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { createTestClock } from '@milena/runtime';
 import { type PostRequest } from '../src/index.ts';
 import { createWorkshop, type Workshop } from './endpoints.ts';
@@ -19,6 +20,24 @@ const to = (url: string, timeoutMs = 5000): PostRequest => ({
 });
 
 describe('the deadline', () => {
+  it('a response that came in time counts, also when this process was held up and reads it after the deadline', async () => {
+    const worker = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const server = require('node:http').createServer((request, response) => response.end('here'));
+       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    shop.track({ close: () => worker.terminate() });
+    const [port] = (await once(worker, 'message')) as [number];
+    const url = `http://127.0.0.1:${port}/`;
+    expect(await shop.post(url)).toMatchObject({ ok: true });
+    const result = shop.post(url, { timeoutMs: 200 });
+    // Written by now; the answer comes while nobody looks.
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    expect(await result).toMatchObject({ ok: true, http_status: 200, response_body: 'here' });
+  });
+
   it('headers that never come end as timeout, exactly at the deadline', async () => {
     const clock = createTestClock();
     const client = shop.client({ clock });
