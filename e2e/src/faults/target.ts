@@ -34,19 +34,20 @@ export async function startTarget(): Promise<Target> {
   const seen = new Map<string, Seen[]>();
   let requests = 0;
   const server = createServer((request, response) => {
+    // Seen as soon as it is here: one that is given up by the time that a slow machine reads it has no end.
+    const delivery = String(request.headers['x-milena-delivery-id']);
+    const attempt = Number(request.headers['x-milena-attempt']);
+    const draw = chance(delivery, attempt);
+    const fails = request.url === '/dead' || (request.url === '/flaky' && draw < FLAKY_SHARE);
+    const status = fails ? 503 : 200;
+    const ofDelivery = seen.get(delivery) ?? [];
+    seen.set(delivery, ofDelivery);
+    ofDelivery.push({ event_id: String(request.headers['webhook-id']), attempt, status });
+    requests += 1;
+    const answer = (): void => {
+      response.writeHead(status).end();
+    };
     request.resume().on('end', () => {
-      const delivery = String(request.headers['x-milena-delivery-id']);
-      const attempt = Number(request.headers['x-milena-attempt']);
-      const draw = chance(delivery, attempt);
-      const fails = request.url === '/dead' || (request.url === '/flaky' && draw < FLAKY_SHARE);
-      const status = fails ? 503 : 200;
-      const ofDelivery = seen.get(delivery) ?? [];
-      seen.set(delivery, ofDelivery);
-      ofDelivery.push({ event_id: String(request.headers['webhook-id']), attempt, status });
-      requests += 1;
-      const answer = (): void => {
-        response.writeHead(status).end();
-      };
       if (request.url === '/slow') setTimeout(answer, 20 + draw * 180);
       else answer();
     });
