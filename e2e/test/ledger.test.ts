@@ -1,10 +1,14 @@
 import { balances, judge, type Stores } from '../src/faults/ledger.ts';
 import type { Seen } from '../src/faults/target.ts';
 
-const logged = (attempts: number, over: { may_repeat?: number; unanswered?: number } = {}) => ({
+const logged = (
+  attempts: number,
+  over: { may_repeat?: number; unanswered?: number; successes?: number } = {},
+) => ({
   attempts,
   may_repeat: 0,
   unanswered: 0,
+  successes: 1,
   ...over,
 });
 
@@ -40,6 +44,11 @@ describe('the ledger of a fault', () => {
       'unrecorded',
     ],
     ['a request that nobody logged', ledgerOf([200], {}), 'unlogged'],
+    [
+      'one that was answered too late, and is to be tried again',
+      ledgerOf([200], { attempts: new Map([['d', logged(1, { unanswered: 1, successes: 0 })]]) }),
+      'unended',
+    ],
     ['an attempt that nobody saw', ledgerOf([200], { attempts: new Map([['d', logged(2)]]) }), 'invented'],
     [
       'a second success for no reason',

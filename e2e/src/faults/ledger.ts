@@ -12,6 +12,8 @@ export interface Ledger {
   dead_lettered: number;
   /** Accepted, and neither delivered nor dead-lettered. */
   missing: string[];
+  /** The target answered one of its requests with 200, and the history has neither a success nor a dead letter: it goes on. */
+  unended: string[];
   /** Accepted, and not among the recorded events. */
   unrecorded: string[];
   requests: number;
@@ -39,6 +41,7 @@ interface AttemptsOf {
   attempts: string;
   may_repeat: string;
   unanswered: string;
+  successes: string;
 }
 
 /** Reads the stores of a system under test. */
@@ -68,7 +71,7 @@ export function createAuditor(env: Readonly<Record<string, string>>): Auditor {
 export interface Stores {
   deadLetters: Set<string>;
   events: Set<string>;
-  attempts: Map<string, { attempts: number; may_repeat: number; unanswered: number }>;
+  attempts: Map<string, Record<Exclude<keyof AttemptsOf, 'delivery_id'>, number>>;
   uncounted: number;
 }
 
@@ -77,7 +80,7 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
   const events = await clickhouse.select<{ delivery_id: string }>('SELECT delivery_id FROM events FINAL', {});
   const attempts = await clickhouse.select<AttemptsOf>(
     `SELECT delivery_id, count() AS attempts, countIf(may_repeat) AS may_repeat,
-       countIf(error_kind IN ('timeout', 'reset')) AS unanswered
+       countIf(error_kind IN ('timeout', 'reset')) AS unanswered, countIf(outcome = 'success') AS successes
      FROM attempts FINAL GROUP BY delivery_id`,
     {},
   );
@@ -92,6 +95,7 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
           attempts: Number(row.attempts),
           may_repeat: Number(row.may_repeat),
           unanswered: Number(row.unanswered),
+          successes: Number(row.successes),
         },
       ]),
     ),
@@ -102,6 +106,8 @@ async function readStores(pg: Postgres, clickhouse: ClickHouse): Promise<Stores>
 const succeeded = (requests: readonly Seen[]): number =>
   requests.filter(({ status }) => status === 200).length;
 
+const NONE = { attempts: 0, may_repeat: 0, unanswered: 0, successes: 0 };
+
 /** Holds what was promised against what the target saw and what the stores hold. */
 export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores): Ledger {
   const ledger: Ledger = {
@@ -111,6 +117,7 @@ export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores):
     delivered: 0,
     dead_lettered: 0,
     missing: [],
+    unended: [],
     unrecorded: [],
     requests: 0,
     attempts: 0,
@@ -125,13 +132,14 @@ export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores):
   };
   for (const [id, eventId] of sent.accepted) {
     const requests = target.seen.get(id) ?? [];
-    const logged = stores.attempts.get(id) ?? { attempts: 0, may_repeat: 0, unanswered: 0 };
+    const logged = stores.attempts.get(id) ?? NONE;
     const successes = succeeded(requests);
     ledger.requests += requests.length;
     ledger.attempts += logged.attempts;
     if (successes > 0) ledger.delivered += 1;
     else if (stores.deadLetters.has(id)) ledger.dead_lettered += 1;
     else ledger.missing.push(id);
+    if (successes > 0 && logged.successes === 0 && !stores.deadLetters.has(id)) ledger.unended.push(id);
     if (!stores.events.has(id)) ledger.unrecorded.push(id);
     if (requests.some(({ event_id }) => event_id !== eventId)) ledger.other_ids.push(id);
     const beyond = requests.length - logged.attempts;
@@ -149,8 +157,8 @@ export function judge(sent: Sent, target: Pick<Target, 'seen'>, stores: Stores):
 
 /** Everything is where it belongs; what `cut_off` and `repeated` may be is for the caller to say. */
 export function balances(ledger: Ledger): boolean {
-  const { missing, unrecorded, unlogged, invented, unexplained, other_ids, uncounted } = ledger;
-  const wrong = [missing, unrecorded, unlogged, invented, unexplained, other_ids];
+  const { missing, unended, unrecorded, unlogged, invented, unexplained, other_ids, uncounted } = ledger;
+  const wrong = [missing, unended, unrecorded, unlogged, invented, unexplained, other_ids];
   return uncounted === 0 && wrong.every((ids) => ids.length === 0);
 }
 
@@ -160,7 +168,7 @@ export function ledgerText(name: string, ledger: Ledger): string {
     ids.length === 0 ? '0' : `${ids.length} (${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''})`;
   return [
     name,
-    `  accepted ${ledger.accepted} = delivered ${ledger.delivered} + dead-lettered ${ledger.dead_lettered} + missing ${count(ledger.missing)}`,
+    `  accepted ${ledger.accepted} = delivered ${ledger.delivered} + dead-lettered ${ledger.dead_lettered} + missing ${count(ledger.missing)}; not ended ${count(ledger.unended)}`,
     `  refused ${ledger.refused}, unanswered ${ledger.unanswered}, not recorded ${count(ledger.unrecorded)}`,
     `  requests seen ${ledger.requests}, attempts logged ${ledger.attempts}: cut off by a crash ${ledger.cut_off}, not logged ${count(ledger.unlogged)}, never seen ${count(ledger.invented)}`,
     `  delivered again: after a crash or a moved partition ${ledger.repeated}, answered too late ${ledger.answered_late}, unexplained ${count(ledger.unexplained)}; other ids ${count(ledger.other_ids)}; statistics off by ${ledger.uncounted}`,
