@@ -19,7 +19,7 @@ export interface Delivery {
   due_at: number | null;
   /** How often it was put off without an attempt since the last attempt. */
   deferrals: number;
-  /** This attempt may have been made already: by a worker that ended before it could say so, or as the log may have it twice. */
+  /** This attempt may have been made already: a worker ended before it could say so, or the log may have it twice. */
   may_repeat: boolean;
   /** The delivery this one repeats, or null. */
   replay_of: string | null;

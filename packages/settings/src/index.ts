@@ -225,7 +225,7 @@ export const SETTINGS = {
     ['postgres:', 'postgresql:'],
     'postgres://user:password@host:5432/milena',
   ),
-  DATABASE_POOL_MAX: wholeNumber('Connections to Postgres at most, per process.', 10, 1, 500),
+  DATABASE_POOL_MAX: wholeNumber('Connections to Postgres at most, per process.', 10, 2, 500),
   REDIS_URL: url(
     'Redis, shared by all processes as a cache. Unset: each process asks Postgres, and sees changes some seconds late.',
     '',

@@ -118,11 +118,12 @@ export interface IdempotencyClaim {
 export interface IdempotencySeed {
   /** UUIDv7. */
   seed_id: string;
+  /** An earlier holder of this seed may have done the work already. */
   again: boolean;
 }
 
 /**
- * `mine`: go on, with these ids, then `complete`; `again`: an earlier holder of these ids may have done it already. `replayed`: answer this again. `conflict`: the key was used with
+ * `mine`: go on, with these ids, then `complete`. `replayed`: answer this again. `conflict`: the key was used with
  * another body. `busy`: another request holds it right now; ask again.
  */
 export type ClaimResult<Answer> =

@@ -9,7 +9,7 @@ export interface TableDeps {
 
 /** What a batch of records means for one table. */
 export interface TableBatch<Row> {
-  /** @param maybeStored it may be stored already: an earlier owner of the partition may have had it, or the log has it twice */
+  /** @param maybeStored it may be stored already: another recorder may have had it, or the log may have it twice */
   add(row: Row, maybeStored: boolean): void;
   /** Resolves when all rows are stored. After a failure it is called again, and makes the very same insert. */
   store(): Promise<void>;

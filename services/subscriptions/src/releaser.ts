@@ -12,7 +12,7 @@ const IDLE_MS = 1000;
 const FAILED_MS = 2000;
 /** A release counts as going on for this long after its last step: at slow rates nothing is due in between. */
 const STAYS_BUSY_MS = 2000;
-/** A step is what the rate allows in this time, within bounds: a crash repeats one step at most, marked as what may be repeated. */
+/** A step is what the rate allows in this time, within bounds: a crash repeats one step at most, and marks it. */
 const STEP_MS = 200;
 const LARGEST_STEP = 500;
 const STEP_BYTES = 4 * 1024 * 1024;

@@ -8,7 +8,8 @@ interface Step {
 
 /**
  * Notes that these deliveries are about to be appended. Returns those that an earlier step had noted and never finished.
- * Only for who holds the release, on a connection of its own: a crash takes back what its transaction did.
+ * Only for who holds the release, and on another connection than its transaction, which a crash takes back. That is why a
+ * process needs two connections.
  */
 export async function beginStep(pg: Queryable, step: Step): Promise<Set<string>> {
   const { rows } = await pg.query<{ delivery_id: string }>(
