@@ -4,6 +4,7 @@ import { Pool } from 'undici';
 
 const target = new URL(process.argv[2] ?? '');
 const pool = new Pool(target.origin, { connections: 64 });
+const REPLY = '{"status":"queued"}';
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -21,8 +22,8 @@ const server = createServer((request, response) => {
       .catch((error: unknown) => {
         process.stderr.write(`${String(error)}\n`);
       });
-    response.writeHead(202, { 'content-type': 'application/json' });
-    response.end('{"status":"queued"}');
+    response.writeHead(202, { 'content-type': 'application/json', 'content-length': REPLY.length });
+    response.end(REPLY);
   });
 });
 server.keepAliveTimeout = 60_000;

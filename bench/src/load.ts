@@ -1,5 +1,5 @@
-import { Pool } from 'undici';
 import { type Quantiles, quantiles } from './quantiles.ts';
+import { createPoster } from './wire.ts';
 
 export interface LoadResult {
   accepted: number;
@@ -32,32 +32,9 @@ function bodyOf(number: number, bytes: number): string {
 
 const HEADERS = { 'content-type': 'application/json', 'x-event-type': 'bench.event' };
 
-/** Resolves to the status once the whole reply has come. Without the streams of `request`, which cost more than the rest. */
-function post(pool: Pool, path: string, body: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let status = 0;
-    pool.dispatch(
-      { method: 'POST', path, headers: HEADERS, body },
-      {
-        onRequestStart: () => undefined,
-        onResponseStart: (_, statusCode) => {
-          status = statusCode;
-        },
-        onResponseData: () => undefined,
-        onResponseEnd: () => {
-          resolve(status);
-        },
-        onResponseError: (_, error) => {
-          reject(error);
-        },
-      },
-    );
-  });
-}
-
 /** Posts `events` events of `bytes` bytes each; a refused one (429, 503) is counted, not sent again. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const pool = new Pool(options.origin, { connections: options.concurrency });
+  const poster = createPoster(options.origin, HEADERS);
   const refused = new Map<number, number>();
   const latencies: number[] = [];
   const startedAt = now();
@@ -70,7 +47,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       }
       const sentAt = now();
       const path = options.paths[index % options.paths.length] ?? '/';
-      const status = await post(pool, path, bodyOf(options.first + index, options.bytes));
+      const status = await poster.post(path, bodyOf(options.first + index, options.bytes));
       if (status === 202) latencies.push(now() - sentAt);
       else refused.set(status, (refused.get(status) ?? 0) + 1);
       options.onProgress?.(index + 1);
@@ -78,6 +55,6 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   };
   await Promise.all(Array.from({ length: options.concurrency }, one));
   const seconds = (now() - startedAt) / 1000;
-  await pool.close();
+  poster.close();
   return { accepted: latencies.length, refused, seconds, latency: quantiles(latencies) };
 }

@@ -1,8 +1,10 @@
 // Endpoints that are no good: /hang answers after 15 s, /fail with 500, /never with 404, /second with 404 to every first
 // attempt and 200 to the next, /ok at once. Nothing is counted here.
-import { createServer } from 'node:http';
+import { serve } from './wire.ts';
 
 const HANG_MS = 15_000;
+const PATH = /^POST (\S+)/;
+const FIRST_ATTEMPT = /\r\nx-milena-attempt: 1\r\n/i;
 
 function statusOf(path: string, first: boolean): number {
   if (path === '/fail') return 500;
@@ -10,19 +12,8 @@ function statusOf(path: string, first: boolean): number {
   return path === '/never' || (path === '/second' && first) ? 404 : 200;
 }
 
-const server = createServer((request, response) => {
-  request.resume().on('end', () => {
-    if (request.url === '/hang') {
-      setTimeout(() => response.end('late'), HANG_MS);
-      return;
-    }
-    response.statusCode = statusOf(request.url ?? '', request.headers['x-milena-attempt'] === '1');
-    response.end();
-  });
+serve(({ head }, reply) => {
+  const path = PATH.exec(head)?.[1] ?? '';
+  if (path === '/hang') setTimeout(reply, HANG_MS, { status: 200, body: 'late' });
+  else reply({ status: statusOf(path, FIRST_ATTEMPT.test(`${head}\r\n`)) });
 });
-server.keepAliveTimeout = 60_000;
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address();
-  process.send?.({ port: typeof address === 'object' ? address?.port : null });
-});
-process.on('disconnect', () => process.exit(0));

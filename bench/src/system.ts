@@ -4,6 +4,9 @@ import { removeDataDir, startAllInOne, startDistributed } from '@milena/testing'
 
 const ROOT = path.resolve(__dirname, '../..');
 
+// By default a signal ends a process without its exit handlers, which are what takes its children along.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 /** A process whose CPU time and memory are counted. */
 export interface Counted {
   name: string;

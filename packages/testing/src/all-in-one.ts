@@ -81,6 +81,10 @@ export async function startAllInOne(options: AllInOneOptions = {}): Promise<Runn
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // Whoever ends without stopping it does not leave it behind.
+  const orphaned = (): void => void child.kill('SIGKILL');
+  process.once('exit', orphaned);
+  child.once('exit', () => process.off('exit', orphaned));
   let text = '';
   const collect = (chunk: Buffer): void => {
     text = (text + chunk.toString('utf8')).slice(-200_000);
