@@ -1,4 +1,5 @@
-import type { GroupLag, MessageLog } from '@milena/log';
+import { HttpProblem } from '@milena/http';
+import { DELIVERIES, GROUPS, type MessageLog } from '@milena/log';
 import type { Clock } from '@milena/runtime';
 import { pause } from './pause.ts';
 
@@ -10,30 +11,52 @@ export interface Watched {
   topics: readonly string[];
 }
 
+/** Stores the events, by which a delivery is known. */
+export const EVENTS_RECORDER: Watched = { group: GROUPS.recorderEvents, topics: [DELIVERIES] };
+
+/** It stores within a second or two what is in the log; one that takes longer than this is behind. */
+export const RECORDER_PATIENCE_MS = 10_000;
+
+/** 503. `so`: why nothing can be told, a clause. */
+export function recorderBehind(so: string): HttpProblem {
+  const why = `The recorder is more than ${RECORDER_PATIENCE_MS / 1000} seconds behind the log; ${so}.`;
+  return new HttpProblem(503, 'recorder-behind', why, { headers: { 'retry-after': '10' } });
+}
+
+/**
+ * What it returns resolves to true once these groups have committed everything that was in their topics when it was first
+ * called. Goes by partition: a group may be ahead in one and behind in another, and with live traffic it is never at the
+ * end of all.
+ */
+export function endsReached(
+  log: Pick<MessageLog, 'lag'>,
+  watched: readonly Watched[],
+): () => Promise<boolean> {
+  let ends: readonly number[] | null = null;
+  return async () => {
+    const lags = await Promise.all(watched.map(({ group, topics }) => log.lag(group, topics)));
+    const partitions = lags.flat().flatMap((lag) => lag.partitions);
+    ends ??= partitions.map(({ end }) => end);
+    return ends.every((end, partition) => (partitions[partition]?.mark ?? 0) >= end);
+  };
+}
+
 /**
  * Resolves when these groups have committed everything that is in their topics now; false when the signal came first, or
- * the patience was over. Goes by partition: a group may be ahead in one and behind in another, and with live traffic it
- * is never at the end of all.
+ * the patience was over.
  */
 export async function caughtUp(
-  deps: { log: Pick<MessageLog, 'lag'>; clock: Clock },
+  { log, clock }: { log: Pick<MessageLog, 'lag'>; clock: Clock },
   watched: readonly Watched[],
   signal: AbortSignal,
   patienceMs = Infinity,
 ): Promise<boolean> {
-  const { log, clock } = deps;
-  const look = async () => {
-    const lags = await Promise.all(watched.map(({ group, topics }) => log.lag(group, topics)));
-    return lags.flat().flatMap(partitionsOf);
-  };
+  const reached = endsReached(log, watched);
   const deadline = clock.now() + patienceMs;
-  const then = await look();
-  for (let now = then; !signal.aborted; now = await look()) {
-    if (then.every(({ end }, partition) => (now[partition]?.mark ?? 0) >= end)) return true;
+  while (!signal.aborted) {
+    if (await reached()) return true;
     if (clock.now() >= deadline) return false;
     await pause(clock, LOOK_MS, signal);
   }
   return false;
 }
-
-const partitionsOf = ({ partitions }: GroupLag): GroupLag['partitions'] => partitions;

@@ -20,22 +20,31 @@ interface Call {
   signal: AbortSignal;
 }
 
-/** @throws HttpProblem 404 */
-export async function findDelivery(deps: CallDeps, id: string, call: Call): Promise<DeliveryView> {
-  const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
-  const view = await whenRecorded(wait, () => deps.deliveries.find(id));
+/** @throws HttpProblem 404, or 503 when the recorder is behind */
+export async function findDelivery(
+  deps: CallDeps,
+  id: string,
+  { signal }: Pick<Call, 'signal'>,
+): Promise<DeliveryView> {
+  const view = await whenRecorded(deps, { deliveryId: id, signal }, () => deps.deliveries.find(id));
   if (view === null) throw notFound('delivery');
   return view;
 }
 
 /**
  * A delivery's event with its bytes: from history, or from its dead letter, which is kept longer.
- * @throws HttpProblem 404
+ * @throws HttpProblem 404, or 503 when the recorder is behind
  */
-export async function findEvent(deps: CallDeps, id: string, call: Call): Promise<EventRow> {
-  const wait = { clock: deps.clock, deliveryId: id, signal: call.signal };
-  const recorded = await whenRecorded(wait, () => deps.deliveries.event(id));
-  const event = recorded ?? (await deps.deadLetters.find(id));
+export async function findEvent(
+  deps: CallDeps,
+  id: string,
+  { signal }: Pick<Call, 'signal'>,
+): Promise<EventRow> {
+  const event = await whenRecorded(
+    deps,
+    { deliveryId: id, signal },
+    async () => (await deps.deliveries.event(id)) ?? (await deps.deadLetters.find(id)),
+  );
   if (event === null) throw notFound('delivery');
   return event;
 }

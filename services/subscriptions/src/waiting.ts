@@ -1,28 +1,31 @@
 import { timeOfId } from '@milena/domain';
-import { sleep, type Clock } from '@milena/runtime';
+import { EVENTS_RECORDER, endsReached, RECORDER_PATIENCE_MS, recorderBehind } from './caught-up.ts';
+import type { CallDeps } from './deps.ts';
+import { pause } from './pause.ts';
 
-/** The recorder lags by up to two seconds; older ids than this were recorded long ago, or never given out. */
-const YOUNG_MS = 10_000;
-const PATIENCE_MS = 3000;
 const POLL_MS = 100;
 
 /**
- * Reads what the recorder may not have stored yet: a delivery that was answered with 202 a moment ago is found, not
- * denied. An id's own time tells whether waiting can help; null after three seconds, or at once for an older id.
+ * Reads what the recorder may not have stored yet: a delivery that was answered with 202 a moment ago is found, not denied.
+ * Null is proof: whatever was in the log by now is stored, and this was not among it.
+ * @throws HttpProblem 503 when the recorder is behind: nobody can tell
+ * @throws LogUnavailableError
  */
 export async function whenRecorded<T>(
-  wait: { clock: Clock; deliveryId: string; signal: AbortSignal },
+  { log, clock }: Pick<CallDeps, 'log' | 'clock'>,
+  { deliveryId, signal }: { deliveryId: string; signal: AbortSignal },
   read: () => Promise<T | null>,
 ): Promise<T | null> {
-  const { clock, deliveryId, signal } = wait;
-  const startedAt = clock.now();
-  const madeAt = timeOfId(deliveryId);
-  // Either way: the id may come from a process whose clock runs ahead.
-  const mayAppear = madeAt !== null && Math.abs(startedAt - madeAt) < YOUNG_MS;
-  let found = await read();
-  while (found === null && mayAppear && !signal.aborted && clock.now() - startedAt < PATIENCE_MS) {
-    await sleep(clock, POLL_MS);
-    found = await read();
+  const known = await read();
+  // Every delivery has an id with a time in it.
+  if (known !== null || timeOfId(deliveryId) === null) return known;
+  const recorded = endsReached(log, [EVENTS_RECORDER]);
+  const deadline = clock.now() + RECORDER_PATIENCE_MS;
+  for (;;) {
+    const proof = await recorded();
+    const found = await read();
+    if (found !== null || proof || signal.aborted) return found;
+    if (clock.now() >= deadline) throw recorderBehind('a delivery that it has yet to store would be denied');
+    await pause(clock, POLL_MS, signal);
   }
-  return found;
 }

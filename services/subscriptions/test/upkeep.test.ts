@@ -1,47 +1,68 @@
-import { newId } from '@milena/domain';
+import { DELIVERIES, type LogRecord } from '@milena/log';
 import { createLogger, createTestClock } from '@milena/runtime';
 import { createMaintenance } from '../src/maintenance.ts';
 import { createReseal } from '../src/reseal.ts';
 import { whenRecorded } from '../src/waiting.ts';
+import { createFakeLog, ids } from './support/fakes.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const signal = new AbortController().signal;
 
 describe('waiting for the recorder', () => {
-  /** Counts reads; answers from the n-th on. */
-  function reader(from: number) {
-    const state = { reads: 0 };
-    const read = () => Promise.resolve((state.reads += 1) >= from ? 'found' : null);
-    return { state, read };
-  }
-
-  async function run(deliveryAgeMs: number, from: number, aborted = signal) {
+  /** Reads one delivery of a log with another; it is stored after so long, and the recorder at the end of the log. */
+  async function run(over: { id?: string; storedMs?: number; atEndMs?: number; client?: AbortSignal }) {
+    const { id = ids.delivery, storedMs = Infinity, atEndMs = 0, client = signal } = over;
     const clock = createTestClock();
     const startedAt = clock.now();
-    const { state, read } = reader(from);
-    const deliveryId = newId(startedAt - deliveryAgeMs);
-    let result: string | null | undefined;
-    const done = whenRecorded({ clock, deliveryId, signal: aborted }, read).then((found) => (result = found));
-    for (await settle(); result === undefined; await settle()) clock.advance(100);
-    await done;
+    const log = createFakeLog();
+    await log.append([{ topic: DELIVERIES } as LogRecord]);
+    const state = { reads: 0, settled: false };
+    const read = () => {
+      state.reads += 1;
+      return Promise.resolve(clock.now() - startedAt >= storedMs ? 'found' : null);
+    };
+    log.state.recorded = atEndMs > 0 ? 0 : null;
+    clock.after(atEndMs, () => (log.state.recorded = null));
+    const result = whenRecorded({ clock, log }, { deliveryId: id, signal: client }, read).finally(
+      () => (state.settled = true),
+    );
+    result.catch(() => undefined);
+    for (await settle(); !state.settled; await settle()) clock.advance(100);
     return { result, reads: state.reads, waitedMs: clock.now() - startedAt };
   }
 
-  test('a young one is asked for again until it is there', async () => {
-    expect(await run(0, 20)).toEqual({ result: 'found', reads: 20, waitedMs: 1900 });
+  test('what is there is read once, wherever the recorder is', async () => {
+    const { result, reads, waitedMs } = await run({ storedMs: 0, atEndMs: Infinity });
+    expect([await result, reads, waitedMs]).toEqual(['found', 1, 0]);
   });
-  test('one from a clock that runs ahead is waited for too', async () => {
-    expect(await run(-5000, 3)).toMatchObject({ result: 'found', waitedMs: 200 });
+  test('what it has yet to store is asked for again until it is there', async () => {
+    const { result, waitedMs } = await run({ storedMs: 1900, atEndMs: 5000 });
+    expect([await result, waitedMs]).toEqual(['found', 1900]);
   });
-  test('patience ends after three seconds', async () => {
-    expect(await run(9000, 1000)).toMatchObject({ result: null, waitedMs: 3000 });
+  test('what is not there once it has stored everything does not exist', async () => {
+    const { result, waitedMs } = await run({ atEndMs: 700 });
+    expect([await result, waitedMs]).toEqual([null, 700]);
   });
-  test('an old one, or one of no time at all, is not waited for', async () => {
-    expect(await run(10_001, 2)).toMatchObject({ result: null, reads: 1 });
-    expect(await run(-3_600_000, 2)).toMatchObject({ result: null, reads: 1 });
+  test('what it stores last is found', async () => {
+    const { result } = await run({ storedMs: 700, atEndMs: 700 });
+    expect(await result).toBe('found');
+  });
+  test('at the end of the log it takes one more look, and no time', async () => {
+    const { result, reads, waitedMs } = await run({});
+    expect([await result, reads, waitedMs]).toEqual([null, 2, 0]);
+  });
+  test('while it is more than ten seconds behind nobody can tell', async () => {
+    const { result, waitedMs } = await run({ atEndMs: 60_000 });
+    await expect(result).rejects.toMatchObject({ status: 503, slug: 'recorder-behind' });
+    expect(waitedMs).toBe(10_000);
+  });
+  test('an id as no delivery has one is not waited for', async () => {
+    const { result, reads } = await run({ id: '0198c5e2-7d1a-4c3e-9b51-000000000001', atEndMs: 60_000 });
+    expect([await result, reads]).toEqual([null, 1]);
   });
   test('nobody waits for a client that is gone', async () => {
-    expect(await run(0, 2, AbortSignal.abort())).toMatchObject({ result: null, reads: 1 });
+    const { result, waitedMs } = await run({ atEndMs: 60_000, client: AbortSignal.abort() });
+    expect([await result, waitedMs]).toEqual([null, 0]);
   });
 });
 

@@ -1,19 +1,21 @@
-import { HttpProblem } from '@milena/http';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, GROUPS, HELD, retryTopic, type GroupLag } from '@milena/log';
 import type { Motion } from '@milena/stores';
-import { caughtUp, type Watched } from '../caught-up.ts';
+import {
+  caughtUp,
+  EVENTS_RECORDER,
+  RECORDER_PATIENCE_MS,
+  recorderBehind,
+  type Watched,
+} from '../caught-up.ts';
 import type { CallDeps } from '../deps.ts';
 import { pause } from '../pause.ts';
 
 const RECORDER: readonly Watched[] = [
-  { group: GROUPS.recorderEvents, topics: [DELIVERIES] },
+  EVENTS_RECORDER,
   { group: GROUPS.recorderLog, topics: [DELIVERY_LOG] },
   { group: GROUPS.recorderDeadLetters, topics: [DEAD_LETTER] },
   { group: GROUPS.recorderHeld, topics: [HELD] },
 ];
-/** It stores within a second or two what is in the log; one that takes longer than this is behind. */
-const RECORDER_PATIENCE_MS = 10_000;
-const RETRY_AFTER_S = '10';
 
 /** Workers attempt or put off what is new within some milliseconds, unless an endpoint takes its time to answer. */
 const FLOW_PATIENCE_MS = 3000;
@@ -37,8 +39,7 @@ export async function readMotion(deps: LogDeps, signal: AbortSignal): Promise<Mo
   const { retryDelays, deliveryMaxAgeMs: max_age_ms } = deps.config;
   const partitions = await readPartitions(deps, signal);
   if (!(await caughtUp(deps, RECORDER, signal, RECORDER_PATIENCE_MS))) {
-    const why = `The recorder is more than ${RECORDER_PATIENCE_MS / 1000} seconds behind the log; what it has yet to store would seem to be missing.`;
-    throw new HttpProblem(503, 'recorder-behind', why, { headers: { 'retry-after': RETRY_AFTER_S } });
+    throw recorderBehind('what it has yet to store would seem to be missing');
   }
   const waits = retryDelays.map(({ ms }) => ms * JITTER);
   const patience_ms = GRACE_MS + Math.max(...waits);

@@ -1,15 +1,13 @@
 import { encodeDelivery, type Delivery } from '@milena/domain';
-import { DELIVERIES, GROUPS } from '@milena/log';
+import { DELIVERIES } from '@milena/log';
 import type { ReplayBatch, ReplayEnding, ReplayWork } from '@milena/stores';
-import { caughtUp } from '../caught-up.ts';
+import { caughtUp, EVENTS_RECORDER } from '../caught-up.ts';
 import type { SubscriptionsDeps } from '../deps.ts';
 import { makeDeliveries } from './make-deliveries.ts';
 import { createPace, type Pace } from './pace.ts';
 
 /** Of one batch: what a crash may leave in doubt, and what is in memory at once. */
 const BATCH_BYTES = 4 * 1024 * 1024;
-
-const EVENTS_RECORDER = { group: GROUPS.recorderEvents, topics: [DELIVERIES] };
 
 export type ReplayDeps = Pick<
   SubscriptionsDeps,

@@ -65,11 +65,12 @@ function read({ as }: RouteDeps): Route {
     tag,
     summary: 'Read a delivery with its attempts',
     description:
-      'Found from the moment its id was given out; the answer may wait up to three seconds for it.',
+      'Found from the moment its id was given out: the answer waits up to ten seconds while the recorder has yet to store ' +
+      'it, and is a 503 when that takes longer. A 404 is certain.',
     access: 'read',
     params: idParams,
     replies: { 200: { description: 'The delivery.', schema: deliveryDetailSchema } },
-    problems: [404],
+    problems: [404, 503],
     handler: async (request) => {
       const deps = as(request.principal);
       const { id } = request.params;
@@ -92,7 +93,7 @@ function attempts({ as }: RouteDeps): Route {
     params: idParams,
     query: pageQuery,
     replies: { 200: { description: 'A page of them.', schema: attemptsSchema } },
-    problems: [400, 404],
+    problems: [400, 404, 503],
     handler: async (request) => {
       const { params, query } = request;
       const deps = as(request.principal);
@@ -115,7 +116,7 @@ function payload({ as }: RouteDeps): Route {
     replies: {
       200: { description: 'The bytes, with their own content type.', schema: null, content_type: '*/*' },
     },
-    problems: [404],
+    problems: [404, 503],
     handler: async (request) => {
       const event = await findEvent(as(request.principal), request.params.id, request);
       return {
