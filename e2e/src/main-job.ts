@@ -4,6 +4,9 @@ import type { StartSystem, System } from './system.ts';
 
 const ODD = '{"b":1,"a":12345678901234567890 ,  "u":"\\u00e9 é", "b":2}';
 const DELAYS_MS = [200, 400, 600, 800, 1000];
+const DELAYS = DELAYS_MS.map((delay) => `${delay}ms`);
+/** So long that a delivery is seen between two attempts, whatever holds up those who look. */
+const LONG_DELAY = '10s';
 
 interface Received {
   path: string;
@@ -18,10 +21,7 @@ export function mainJob(name: string, start: StartSystem): void {
   let client: Client;
 
   beforeAll(async () => {
-    milena = await start({
-      RETRY_DELAYS: DELAYS_MS.map((d) => `${d}ms`).join(','),
-      DELIVERY_TIMEOUT_MS: '1500',
-    });
+    milena = await start({ RETRY_DELAYS: [...DELAYS, LONG_DELAY].join(',') });
     client = await createClient(milena);
   }, 90_000);
 
@@ -48,7 +48,10 @@ export function mainJob(name: string, start: StartSystem): void {
 
   describe(`the main job, ${name}`, () => {
     it('delivers the payload byte for byte, on the first try, a retry and a replay', async () => {
-      const id = await client.subscribe({ target_url: `${milena.demo_receiver}/flaky?p=1&tag=bytes` });
+      const id = await client.subscribe({
+        target_url: `${milena.demo_receiver}/flaky?p=1&tag=bytes`,
+        retry_delays: ['200ms', LONG_DELAY],
+      });
       const sent = await client.ingest(id, ODD, { 'x-event-type': 'order.created' });
       expect(sent.status).toBe(202);
       await eventually(
@@ -73,7 +76,10 @@ export function mainJob(name: string, start: StartSystem): void {
     });
 
     it('gives a target that always fails six attempts, never early, then a dead letter and nothing more', async () => {
-      const id = await client.subscribe({ target_url: `${milena.demo_receiver}/status/503` });
+      const id = await client.subscribe({
+        target_url: `${milena.demo_receiver}/status/503`,
+        retry_delays: DELAYS,
+      });
       const sent = await client.ingest(id, '{"n":1}');
       const done = await finalDelivery(sent.json.delivery_id);
       expect(done.status).toBe('failed');
@@ -169,7 +175,10 @@ export function mainJob(name: string, start: StartSystem): void {
     });
 
     it('stops retrying what was cancelled, and what belongs to a deleted subscription', async () => {
-      const id = await client.subscribe({ target_url: `${milena.demo_receiver}/status/500?tag=cancel` });
+      const id = await client.subscribe({
+        target_url: `${milena.demo_receiver}/status/500?tag=cancel`,
+        retry_delays: [LONG_DELAY],
+      });
       const sent = await client.ingest(id, '{}');
       await eventually(
         () => delivery(sent.json.delivery_id),

@@ -81,8 +81,10 @@ export function tenants(name: string, start: StartSystem): void {
         expect(without.sort()).toEqual(['getHealth', 'getOpenApi', 'getReady']);
         expect(await breachesOf(tries, other, callWith(base, own.key))).toEqual([]);
       }
-      const list = await callWith(milena.api, other.key)('GET', '/api/v1/attempts');
-      expect(list.text).toContain(other.ids[1]);
+      const list = await eventually(
+        () => callWith(milena.api, other.key)('GET', '/api/v1/attempts'),
+        ({ text }) => text.includes(other.ids[1]!),
+      );
 
       const everything = milena.output() + (await milena.metrics()) + list.text;
       expect(everything).toContain('http.request');

@@ -48,7 +48,8 @@ export async function startWorld(): Promise<World> {
     env: {
       RETRY_DELAYS: '500ms,1s,2s',
       DELIVERY_TIMEOUT_MS: '3000',
-      DRAIN_TIMEOUT_MS: '10000',
+      // A stop waits for the broker, which a storm may have killed just then.
+      DRAIN_TIMEOUT_MS: '30000',
       // After a crash a backlog comes at once, which opens the breakers of dead endpoints: what they put off must end too.
       DELIVERY_MAX_AGE: `${MAX_AGE_S}s`,
     },

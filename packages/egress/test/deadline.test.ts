@@ -21,11 +21,18 @@ const to = (url: string, timeoutMs = 5000): PostRequest => ({
 
 describe('the deadline', () => {
   it('a response that came in time counts, also when this process was held up and reads it after the deadline', async () => {
+    const answered = new Int32Array(new SharedArrayBuffer(4));
     const worker = new Worker(
-      `const { parentPort } = require('node:worker_threads');
-       const server = require('node:http').createServer((request, response) => response.end('here'));
+      `const { parentPort, workerData: answered } = require('node:worker_threads');
+       const server = require('node:http').createServer((request, response) => {
+         response.on('finish', () => {
+           Atomics.add(answered, 0, 1);
+           Atomics.notify(answered, 0);
+         });
+         response.end('here');
+       });
        server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
-      { eval: true },
+      { eval: true, workerData: answered },
     );
     shop.track({ close: () => worker.terminate() });
     const [port] = (await once(worker, 'message')) as [number];
@@ -34,6 +41,7 @@ describe('the deadline', () => {
     const result = shop.post(url, { timeoutMs: 200 });
     // Written by now; the answer comes while nobody looks.
     await new Promise((resolve) => setImmediate(resolve));
+    for (let seen = 0; seen < 2; seen = Atomics.load(answered, 0)) Atomics.wait(answered, 0, seen, 10_000);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
     expect(await result).toMatchObject({ ok: true, http_status: 200, response_body: 'here' });
   });

@@ -63,6 +63,12 @@ function expectOrderPerPartition(got: readonly ConsumedRecord[]): void {
   }
 }
 
+const succeeds = (asked: Promise<unknown>): Promise<boolean> =>
+  asked.then(
+    () => true,
+    () => false,
+  );
+
 describe('a Kafka broker', () => {
   it('a topic with another number of partitions stops the start and says what to do', async () => {
     const namePrefix = newPrefix();
@@ -89,7 +95,7 @@ describe('a Kafka broker', () => {
   });
 
   it('a record larger than its topic takes is refused for good, and those around it are not', async () => {
-    const log = await open({ namePrefix: newPrefix() });
+    const log = await open({ namePrefix: newPrefix(), limits: { ...QUICK, appendTimeoutMs: 20_000 } });
     const large = log.append([record(0, Buffer.alloc(21 * 1024 * 1024))]);
     const others = Promise.all([log.append(records(1, 10)), log.append([record(0, 'small')])]);
     await expect(large).rejects.toThrow(/max\.message\.bytes/);
@@ -121,7 +127,7 @@ describe('a Kafka broker', () => {
 
   it('while it is away appends reject in time, with the reason; pings too; afterwards both are fine', async () => {
     const log = await open({ namePrefix: newPrefix(), limits: { ...QUICK, appendTimeoutMs: 1_000 } });
-    await log.append([record(0, 'before')]);
+    await until('it has begun', () => succeeds(log.append([record(0, 'before')])));
     await broker.run('kill');
     const startedAt = performance.now();
     // Sent or not, nobody can tell: the producer was connected.
@@ -132,12 +138,7 @@ describe('a Kafka broker', () => {
     expect(performance.now() - startedAt).toBeLessThan(4_000);
     await expect(log.ping()).rejects.toBeInstanceOf(LogUnavailableError);
     await broker.run('start');
-    await until('pings are fine', () =>
-      log.ping().then(
-        () => true,
-        () => false,
-      ),
-    );
-    await log.append([record(0, 'after')]);
+    await until('pings are fine', () => succeeds(log.ping()));
+    await until('appends are fine', () => succeeds(log.append([record(0, 'after')])));
   }, 60_000);
 });

@@ -190,8 +190,6 @@ describe('the micro-batcher', () => {
     });
     await batcher.submit('a');
     const later = batcher.submit('b');
-    await until(() => performance.now() - startedAt[0]! > 100);
-    expect(startedAt).toHaveLength(1);
     await later;
     expect(startedAt[1]! - startedAt[0]!).toBeGreaterThan(295);
     await Promise.all(['cc', 'd'].map((item) => batcher.submit(item)));

@@ -201,7 +201,8 @@ export function describeReplayStores(name: string, open: (clock: Clock) => Promi
     });
 
     test('a thousand of them and more go at once', async () => {
-      await Promise.all(Array.from({ length: 1001 }, () => plan({ state: 'planned' })));
+      for (let n = 0; n < 11; n += 1)
+        await Promise.all(Array.from({ length: 91 }, () => plan({ state: 'planned' })));
       expect(await stores.replays.prune(START + 1)).toBeGreaterThanOrEqual(1001);
       expect(await stores.replays.prune(START + 1)).toBe(0);
     });

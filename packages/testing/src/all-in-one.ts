@@ -6,6 +6,9 @@ import { NODE_FLAGS } from './service-process.ts';
 
 const MAIN = path.resolve(__dirname, '../../../services/all-in-one/dist/main.cjs');
 
+/** Of the message that it is ready, which comes after the file that says where. */
+const LAST_WORDS = 'Stop with Ctrl-C.';
+
 interface Endpoints {
   pid: number;
   api: string;
@@ -54,7 +57,7 @@ async function readyEndpoints(file: string, child: ChildProcess, output: () => s
         `the all-in-one ended with ${String(child.exitCode)} before it was ready:\n${output()}`,
       );
     }
-    if (existsSync(file)) {
+    if (existsSync(file) && output().includes(LAST_WORDS)) {
       const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints;
       if (endpoints.pid === child.pid) return endpoints;
     }

@@ -16,7 +16,7 @@ describe('Traces', () => {
   const open = async (
     options: { endpoint?: string; ratio?: number; clock?: Clock } = {},
   ): Promise<Tracing> => {
-    const { endpoint = collector.url, ratio = 1, clock = systemClock } = options;
+    const { endpoint = collector.url, ratio = 1, clock = createTestClock() } = options;
     const tracing = await openTracing(
       { service: 'test', version: '1.2.3', clock, logger },
       { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio },

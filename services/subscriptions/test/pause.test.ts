@@ -1,6 +1,7 @@
 import { decodeDelivery, decodeLogEntries, newId, type Delivery } from '@milena/domain';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import { createTestClock, type TestClock } from '@milena/runtime';
+import { after } from './support/after.ts';
 import { deliveryView, ids } from './support/fakes.ts';
 import { startApi, type Api } from './support/api.ts';
 
@@ -14,17 +15,6 @@ beforeEach(async () => {
   api = await startApi({ clock });
 });
 afterEach(() => api.stop());
-
-/** Until `look` shows it; time passes while something waits for its next round. */
-async function after(look: () => Promise<boolean> | boolean): Promise<void> {
-  for (let tries = 0; tries < 20_000; tries += 1) {
-    if (await look()) return;
-    const waits = (clock.nextTimerAt() ?? Infinity) <= clock.now() + 2000;
-    if (waits) clock.advance(50);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it never came');
-}
 
 function delivery(subscription_id: string, n: number, over: Partial<Delivery> = {}): Delivery {
   return {
@@ -77,17 +67,17 @@ test('a resume gives everything back in order of acceptance, as it was, and noth
   const { id } = await api.subscribe({ paused: true });
   const deliveries = await hold(id, 250);
   await api.service.start();
-  await after(() => clock.now() > START + 10_000);
+  await after(clock, () => clock.now() > START + 10_000);
   expect(given()).toEqual([]);
 
   const { body } = await api.call('POST', `${PATH}/${id}/resume`, { rate_per_s: 5000 });
   expect(body).toMatchObject({ id, paused: false });
-  await after(() => given().length >= 250);
+  await after(clock, () => given().length >= 250);
   expect(given().map(({ resumed_at, ...rest }) => ({ ...rest, resumed_at: resumed_at && null }))).toEqual(
     deliveries,
   );
   expect(told()).toEqual(deliveries.map(({ delivery_id }) => [delivery_id, 'resumed']));
-  await after(async () => (await api.call('GET', `${PATH}/${id}`)).body.held.count === 0);
+  await after(clock, async () => (await api.call('GET', `${PATH}/${id}`)).body.held.count === 0);
   expect(given()).toHaveLength(250);
 });
 
@@ -100,7 +90,7 @@ test('is never faster than the rate that is asked for, nor than the limit of the
   await api.call('POST', `${PATH}/${slow.id}/resume`, { rate_per_s: 20 });
   await api.call('PATCH', `${PATH}/${limited.id}`, { paused: false });
   const begin = clock.now();
-  await after(() => clock.now() >= begin + 3000);
+  await after(clock, () => clock.now() >= begin + 3000);
   const of = (id: string) => given().filter(({ subscription_id }) => subscription_id === id).length;
   // Two seconds after a second of grace, and the credit of half a second at most. Time passes here whether the stores
   // keep up or not, so only the upper bound can be told; the store's own suite holds both.
@@ -108,7 +98,7 @@ test('is never faster than the rate that is asked for, nor than the limit of the
   expect(of(limited.id)).toBeLessThanOrEqual(28);
 
   await api.call('POST', `${PATH}/${slow.id}/resume`, { rate_per_s: 10_000 });
-  await after(() => of(slow.id) === 100);
+  await after(clock, () => of(slow.id) === 100);
 });
 
 test('while the log is away nothing is released, and nothing lost', async () => {
@@ -117,10 +107,10 @@ test('while the log is away nothing is released, and nothing lost', async () => 
   await api.service.start();
   api.log.state.away = true;
   await api.call('PATCH', `${PATH}/${id}`, { paused: null });
-  await after(() => api.lines.some((line) => line.includes('release.failed')));
+  await after(clock, () => api.lines.some((line) => line.includes('release.failed')));
   expect((await api.call('GET', `${PATH}/${id}`)).body.held.count).toBe(10);
   api.log.state.away = false;
-  await after(() => given().length >= 10);
+  await after(clock, () => given().length >= 10);
   expect(given().map(({ delivery_id }) => delivery_id)).toEqual(
     deliveries.map(({ delivery_id }) => delivery_id),
   );
@@ -134,7 +124,7 @@ test.each([
   const deliveries = await hold(id, 700);
   await api.service.start();
   await end(id);
-  await after(() => told().length >= 700);
+  await after(clock, () => told().length >= 700);
   expect(told()).toEqual(deliveries.map(({ delivery_id }) => [delivery_id, 'cancelled']));
   expect(given()).toEqual([]);
 });
@@ -166,6 +156,6 @@ test('the metrics tell how much is held, and how old the oldest is', async () =>
   await api.service.start();
   const value = async (name: string) =>
     (await api.metrics.registry.getSingleMetric(name)!.get()).values[0]!.value;
-  await after(async () => (await value('milena_held_deliveries')) === 3);
+  await after(clock, async () => (await value('milena_held_deliveries')) === 3);
   expect(await value('milena_held_oldest_age_seconds')).toBeGreaterThanOrEqual(60);
 });

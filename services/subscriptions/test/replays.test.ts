@@ -1,6 +1,7 @@
 import { newId } from '@milena/domain';
 import { createTestClock, type TestClock } from '@milena/runtime';
 import type { DeadLetter } from '@milena/stores';
+import { after } from './support/after.ts';
 import { errorsOf, startApi, type Api, type Json } from './support/api.ts';
 import { ids } from './support/fakes.ts';
 
@@ -14,17 +15,6 @@ beforeEach(async () => {
   api = await startApi({ clock });
 });
 afterEach(() => api.stop());
-
-/** Until `look` shows it; time passes only while everything waits for its next round. */
-async function after(look: () => Promise<boolean> | boolean, stepMs = 50): Promise<void> {
-  for (let tries = 0; tries < 20_000; tries += 1) {
-    if (await look()) return;
-    const waits = (clock.nextTimerAt() ?? Infinity) <= clock.now() + 2000;
-    if (waits) clock.advance(stepMs);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it never came');
-}
 
 async function letters(subscription_id: string, count: number, over: Partial<DeadLetter> = {}) {
   const rows = Array.from({ length: count }, (_, n): DeadLetter => ({
@@ -53,6 +43,8 @@ const replay = async (body: object): Promise<Json> =>
 const read = async (id: string): Promise<Json> => (await api.call('GET', `${PATH}/${id}`)).body;
 const given = () => api.log.deliveries();
 const ended = (id: string) => async (): Promise<boolean> => (await read(id)).state === 'done';
+/** A batch is told as done, and its letters as replayed, a moment after it is in the log. */
+const toldOfAll = (id: string) => async (): Promise<boolean> => (await read(id)).done === given().length;
 const statusOf = async (letter: DeadLetter) => (await api.deadLetters.find(letter.delivery_id))?.status;
 
 /** Each letter has exactly one new delivery, with its bytes, its event's id and an id of its own. */
@@ -77,12 +69,12 @@ test('a plan counts and waits; started, it delivers each letter once, closes it,
   await api.service.start();
   const planned = await replay({ subscription_id, event_type: 'order.created', dry_run: true });
   expect(planned).toMatchObject({ state: 'planned', total: 120, done: 0, eta: null, source: 'dead_letters' });
-  await after(() => clock.now() > START + 3000);
+  await after(clock, () => clock.now() > START + 3000);
   expect(given()).toEqual([]);
 
   const { body, status } = await api.call('POST', `${PATH}/${planned.id}/start`);
   expect([status, body.state, body.eta !== null]).toEqual([200, 'running', true]);
-  await after(ended(planned.id));
+  await after(clock, ended(planned.id));
   expectOneEach(rows);
   expect(await read(planned.id)).toMatchObject({ done: 120, failed: 0, eta: null, error: null });
   expect(await statusOf(rows[0]!)).toBe('replayed');
@@ -96,11 +88,11 @@ test('runs at once unless it is to be planned only, and never faster than its ra
   await letters(subscription_id, 100);
   await api.service.start();
   const { id } = await replay({ subscription_id, rate_per_s: 20 });
-  await after(() => given().length > 0);
+  await after(clock, () => given().length > 0);
   const begin = clock.now();
-  await after(() => clock.now() >= begin + 2000);
+  await after(clock, () => clock.now() >= begin + 2000);
   expect(given().length).toBeLessThanOrEqual(60);
-  await after(ended(id));
+  await after(clock, ended(id));
   expect(await read(id)).toMatchObject({ done: 100 });
 });
 
@@ -110,14 +102,14 @@ test('a kill between the append and the word that it is done doubles nothing and
   const { id } = await replay({ subscription_id, rate_per_s: 200 });
   // A batch of 50, of which some reached the log before everything ended.
   await api.service.start();
-  await after(() => given().length >= 50);
+  await after(clock, () => given().length >= 50);
   const crashed = await crashWithBatchInDoubt(id, 20);
   api.log.state.recorded = 50;
-  await after(() => clock.now() > crashed + 16_000);
+  await after(clock, () => clock.now() > crashed + 16_000);
   // The recorder has not come to the 20 yet: nobody can tell which of the batch are there, so nothing may be appended.
   expect(given()).toHaveLength(70);
   api.log.state.recorded = null;
-  await after(ended(id));
+  await after(clock, ended(id));
   expectOneEach(rows);
   expect(await read(id)).toMatchObject({ done: 150, total: 150 });
 });
@@ -136,7 +128,7 @@ async function crashWithBatchInDoubt(id: string, taken: number): Promise<number>
     await api.pg.query(`UPDATE replays SET lease_owner = gen_random_uuid() WHERE id = $1`, [id]);
     throw new Error('killed');
   };
-  await after(() => crashed > 0);
+  await after(clock, () => crashed > 0);
   return crashed;
 }
 
@@ -152,7 +144,7 @@ test('an append whose answer was lost is not made twice', async () => {
   };
   await api.service.start();
   const { id } = await replay({ subscription_id });
-  await after(ended(id));
+  await after(clock, ended(id));
   expectOneEach(rows);
   expect(api.lines.some((line) => line.includes('replay.batch_resolved'))).toBe(true);
 });
@@ -162,18 +154,20 @@ test('pause stops after the batch under way, resume goes on, cancel ends it', as
   const rows = await letters(subscription_id, 60);
   await api.service.start();
   const { id } = await replay({ subscription_id, rate_per_s: 20 });
-  await after(() => given().length >= 10);
+  await after(clock, () => given().length >= 10);
   const move = async (verb: string) => (await api.call('POST', `${PATH}/${id}/${verb}`)).body;
   expect((await move('pause')).state).toBe('paused');
   expect((await move('pause')).state).toBe('paused');
-  await after(() => clock.now() % 60_000 > 30_000, 500);
+  await after(clock, () => clock.now() % 60_000 > 30_000, 500);
+  await after(clock, toldOfAll(id));
   const paused = given().length;
   expect((await read(id)).done).toBe(paused);
   expect(paused).toBeLessThan(60);
   expect((await move('resume')).state).toBe('running');
-  await after(() => given().length > paused);
+  await after(clock, () => given().length > paused);
   expect((await move('cancel')).state).toBe('cancelled');
-  await after(() => clock.now() % 60_000 < 10_000, 500);
+  await after(clock, () => clock.now() % 60_000 < 10_000, 500);
+  await after(clock, toldOfAll(id));
   const replayed = await Promise.all(rows.map(statusOf));
   expect(replayed.filter((status) => status === 'replayed')).toHaveLength(given().length);
   expect(given().length).toBeLessThan(60);
@@ -187,7 +181,7 @@ test('to another URL: the deliveries say so, and the letters stay open', async (
   await api.service.start();
   const target_url = 'https://example.com/elsewhere';
   const { id } = await replay({ ids: [letter!.delivery_id], target_url });
-  await after(ended(id));
+  await after(clock, ended(id));
   expect(given()).toMatchObject([{ target_url, replay_of: letter!.delivery_id }]);
   expect(await statusOf(letter!)).toBe('open');
 });
@@ -198,7 +192,7 @@ test('letters of a subscription that is gone or disabled are passed over, and st
   const rows = await letters((await api.subscribe()).id, 2);
   await api.service.start();
   const { id } = await replay({});
-  await after(ended(id));
+  await after(clock, ended(id));
   expect(await read(id)).toMatchObject({ total: 6, done: 2, failed: 4 });
   expectOneEach(rows);
   expect(await Promise.all([...gone, ...disabled].map(statusOf))).toEqual(Array(4).fill('open'));
@@ -210,12 +204,12 @@ test('steps back while live traffic waits, but not for ever', async () => {
   await api.service.start();
   api.log.state.waiting = 5000;
   const { id } = await replay({ subscription_id, rate_per_s: 400 });
-  await after(() => clock.now() > START + 4000);
+  await after(clock, () => clock.now() > START + 4000);
   expect(given()).toHaveLength(0);
-  await after(() => given().length > 0);
+  await after(clock, () => given().length > 0);
   expect(given()).toHaveLength(100);
   api.log.state.waiting = 0;
-  await after(ended(id));
+  await after(clock, ended(id));
 });
 
 test('what fails again and again for a reason of our own is given up, and can be resumed', async () => {
@@ -224,11 +218,11 @@ test('what fails again and again for a reason of our own is given up, and can be
   await api.service.start();
   api.faults.append = () => Promise.reject(new TypeError('a mistake'));
   const { id } = await replay({ subscription_id });
-  await after(async () => (await read(id)).state === 'failed', 500);
+  await after(clock, async () => (await read(id)).state === 'failed', 500);
   expect(await read(id)).toMatchObject({ error: 'a mistake', done: 0 });
   api.faults.append = null;
   await api.call('POST', `${PATH}/${id}/resume`);
-  await after(ended(id));
+  await after(clock, ended(id));
   expectOneEach(rows);
 });
 
@@ -245,7 +239,7 @@ test('the history of a subscription is replayed like dead letters, which are lef
     until: '2026-06-01T00:00:00.000Z',
     statuses: ['delivered', 'failed', 'expired', 'cancelled'],
   });
-  await after(ended(body.id));
+  await after(clock, ended(body.id));
   expect(given()).toMatchObject([{ subscription_id: id, replay_of: ids.delivery, event_id: ids.event }]);
 });
 
@@ -254,7 +248,7 @@ test('a stop gives the job back at once, between two batches', async () => {
   await letters(subscription_id, 100);
   await api.service.start();
   const { id } = await replay({ subscription_id, rate_per_s: 10 });
-  await after(() => given().length > 0);
+  await after(clock, () => given().length > 0);
   await api.service.stop();
   const { rows } = await api.pg.query<{ lease_owner: string | null; batch_at: string | null }>(
     'SELECT lease_owner, batch_at FROM replays WHERE id = $1',

@@ -102,9 +102,9 @@ async function follow(mark: string, count: number, limit: number) {
 }
 
 test('the tail gives every attempt stored after the mark once, and none from before', async () => {
+  const start = await history.attempts.tail(null, 10);
   await history.writer.insertAttempts([attempt(event())]);
   // Attempts stored within the tail's grace before the mark may still come; wait until this one is out of it.
-  const start = await history.attempts.tail(null, 10);
   const before = await follow(start.mark, 1, 10);
   const first = Array.from({ length: 5 }, () => attempt(event()));
   const second = [attempt(event({ accepted_at: T0 - 3_600_000 }))];
