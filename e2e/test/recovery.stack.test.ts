@@ -125,3 +125,27 @@ describe('while processes of the subscriptions service are killed', () => {
     expect([...sink.perDelivery(replayed())].filter(([, count]) => count !== 1)).toEqual([]);
   }, 400_000);
 });
+
+describe('without a recorder', () => {
+  it('a delivery that was accepted is not denied: nobody can tell until one is back, then it is found', async () => {
+    const id = await client.subscribe({ target_url: sink.url });
+    for (const recorder of system.replicas('recorder')) await recorder.kill();
+    const [sent] = await send(id, 1);
+    const read = () => client.get(`/api/v1/deliveries/${sent}`);
+    const { status, json, headers } = await read();
+    expect([status, json.type]).toEqual([503, 'urn:milena:problem:recorder-behind']);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    await system.add('recorder');
+    const statuses = new Set<number>();
+    await eventually(
+      async () => {
+        const reply = await read();
+        statuses.add(reply.status);
+        return reply.status;
+      },
+      (last) => last === 200,
+      60_000,
+    );
+    expect(statuses).not.toContain(404);
+  }, 120_000);
+});
