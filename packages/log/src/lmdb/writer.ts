@@ -12,8 +12,8 @@ const IDLE_COMMIT_MS = 100;
 /** What rides along with the appends of a commit: marks and removals. */
 export interface Riders {
   waiting(): boolean;
-  /** Adds them to the batch; the result is called when that is durable, or failed. */
-  board(batch: Batch): (durable: boolean) => void;
+  /** Adds them to the batch, beside so many appended records; the result is called when that is durable, or failed. */
+  board(batch: Batch, appended: number): (durable: boolean) => void;
 }
 
 interface WriterOptions {
@@ -136,6 +136,7 @@ function createPace(spacingMs: number, run: () => void): () => void {
 
 async function commitTurn(options: WriterOptions, turn: readonly Append[], probing: boolean): Promise<void> {
   const { storage, riders } = options;
+  const appended = turn.reduce((sum, { records }) => sum + records.length, 0);
   let settleRiders: (durable: boolean) => void = () => undefined;
   try {
     await storage.commit((batch) => {
@@ -147,7 +148,7 @@ async function commitTurn(options: WriterOptions, turn: readonly Append[], probi
           batch.put(recordKey(partition.topicId, partition.partition, record.offset), bytes);
         }
       }
-      settleRiders = riders.board(batch);
+      settleRiders = riders.board(batch, appended);
       if (probing) batch.put(PROBE_KEY, PROBE_KEY);
     });
   } catch (error) {
