@@ -33,6 +33,8 @@ const { seconds, rounds, healthy: healthyCount, rate: ratePerS, 'sick-rate': sic
 
 /** Each run once before any counts, this long: what is done for the first time takes longer. */
 const WARM_UP_S = 4;
+/** At the beginning of each run, after the rest that went before, in which nothing counts. */
+const LEAD_IN_S = 2;
 /** What a deleted neighbour left behind is cancelled when it comes due, at most a minute and a bit later. */
 const LONGEST_REST_MS = 180_000;
 const LOOK_EVERY_MS = 2000;
@@ -51,37 +53,55 @@ const say = (line: string): void => {
 };
 const pathOf = (id: string): string => `/ingest/${id}`;
 
+interface Neighbour {
+  targets: readonly string[];
+  /** Events a second, in all. */
+  rate: number;
+  /** Its events go past Milena, to the first target: what sending and answering them costs on the same machine. */
+  past?: boolean;
+}
+
 interface Run {
   what: string;
   /** Subscriptions whose deliveries are measured. */
   measured: readonly string[];
-  neighbour: { targets: readonly string[]; rate: number } | null;
+  neighbour: Neighbour | null;
+}
+
+/** Where its events go: to subscriptions made for this run, or to the target itself. */
+async function meet(system: SystemUnderTest, { targets, past }: Neighbour) {
+  const [target] = targets;
+  if (past === true && target !== undefined) {
+    const { origin, pathname } = new URL(target);
+    return { origin, paths: [pathname], ids: [] };
+  }
+  const ids = await Promise.all(targets.map((one) => subscribe(system.api, one)));
+  return { origin: system.ingest, paths: ids.map(pathOf), ids };
 }
 
 async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS: number): Promise<Figures> {
-  say(`  ${run.what} …`);
-  const sick = await Promise.all(
-    (run.neighbour?.targets ?? []).map((target) => subscribe(system.api, target)),
-  );
+  const { what, measured, neighbour } = run;
+  say(`  ${what} …`);
+  const beside = neighbour && (await meet(system, neighbour));
   await clearSink(sink);
-  const send = (ids: readonly string[], rate: number) =>
+  const send = (origin: string, paths: readonly string[], rate: number) =>
     load({
-      origin: system.ingest,
-      paths: ids.map(pathOf),
-      events: Math.round(rate * lengthS),
+      origin,
+      paths,
+      events: Math.round(rate * (LEAD_IN_S + lengthS)),
       bytes: BYTES,
       concurrency: 64,
       rate,
-      first: 0,
+      first: -Math.round(rate * LEAD_IN_S),
     });
   const [healthy] = await Promise.all([
-    send(run.measured, run.measured.length * ratePerS),
-    ...(run.neighbour ? [send(sick, run.neighbour.rate)] : []),
+    send(system.ingest, measured.map(pathOf), measured.length * ratePerS),
+    ...(neighbour && beside ? [send(beside.origin, beside.paths, neighbour.rate)] : []),
   ]);
   const seen = await arrived(sink, healthy.accepted, 20);
-  for (const id of sick) await unsubscribe(system.api, id);
+  for (const id of beside?.ids ?? []) await unsubscribe(system.api, id);
   const { p50, p99 } = seen.latency;
-  return { what: run.what, sent: healthy.accepted, arrived: seen.distinct, p50, p99 };
+  return { what, sent: healthy.accepted, arrived: seen.distinct, p50, p99 };
 }
 
 interface Ledger {
@@ -130,6 +150,11 @@ function groups(healthy: readonly string[], sick: string): Run[][] {
       one(`one hanging for 15 s, ${sickRate}/s`, 'hang'),
       one(`one answering 500, ${sickRate}/s`, 'fail'),
       one(`one busy, ${sickRate}/s`, 'ok'),
+      {
+        what: 'that load past Milena',
+        measured: healthy,
+        neighbour: { targets: [`${sick}/ok`], rate: sickRate, past: true },
+      },
     ],
     [
       otherHalf('half, the other half healthy too', 'ok'),
@@ -208,7 +233,7 @@ async function main(): Promise<void> {
         for (const [n, run] of runs.entries()) {
           const since = new Date();
           figures[n]?.push(await measure(system, sink.origin, run, seconds));
-          if (run.neighbour !== null) await rest(system.api, since);
+          if (run.neighbour !== null && run.neighbour.past !== true) await rest(system.api, since);
         }
       }
       rows.push(...figures.map((of) => rowOf(of, figures[0] ?? [])));

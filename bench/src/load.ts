@@ -18,7 +18,10 @@ interface LoadOptions {
   concurrency: number;
   /** Events a second; null = as fast as they are taken. */
   rate: number | null;
-  /** Number of the first event; numbers tell events apart at the sink. */
+  /**
+   * Number of the first event; numbers tell events apart at the sink. What has a negative one leads in: it is sent, and
+   * counts nowhere.
+   */
   first: number;
   onProgress?(done: number): void;
 }
@@ -47,7 +50,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       }
       const sentAt = now();
       const path = options.paths[index % options.paths.length] ?? '/';
-      const status = await poster.post(path, bodyOf(options.first + index, options.bytes));
+      const number = options.first + index;
+      const status = await poster.post(path, bodyOf(number, options.bytes));
+      if (number < 0) continue;
       if (status === 202) latencies.push(now() - sentAt);
       else refused.set(status, (refused.get(status) ?? 0) + 1);
       options.onProgress?.(index + 1);
