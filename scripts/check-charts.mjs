@@ -261,7 +261,7 @@ function ruleChecks() {
       scratchFile(`rules/${file}`, readFileSync(path.join(ROOT, RULES, file), 'utf8'));
     scratchFile(
       'rules/alerts.yaml',
-      alerts.replace('> 60 * milena:accepted:rate5m', '> 0 * milena:accepted:rate5m'),
+      alerts.replace('> 60 * milena:first_attempts:rate5m', '> 0 * milena:first_attempts:rate5m'),
     );
     const tests = path.join(scratch, 'rules/tests/alerts.test.yaml');
     refuses(tools.promtool, ['test', 'rules', tests], /MilenaDeliveryBehind/);
