@@ -25,7 +25,7 @@ const PROBLEMS: Readonly<Record<number, readonly [description: string, header?: 
   428: ['The request must be conditional.'],
   429: ['Too many requests.', 'Retry-After'],
   500: ['Something went wrong here.'],
-  503: ['Something needed is not available; nothing was accepted or changed.', 'Retry-After'],
+  503: ['Something needed is not available now: try again.', 'Retry-After'],
 };
 
 /** What the server itself may refuse, so that no route has to list it. */

@@ -34,7 +34,7 @@ export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   const name = error instanceof Error ? error.name : '';
   if (name === 'StoreUnavailableError' || name === 'LogUnavailableError') {
-    return unavailable('A part that this needs is not available now; nothing was accepted or changed.');
+    return unavailable('A part that this needs is not available now: try again.');
   }
   if (name === 'BadCursorError') {
     return new HttpProblem(400, 'invalid-query', 'The query parameters are not valid.', {

@@ -28,7 +28,7 @@ export class HttpProblem extends Error {
   }
 }
 
-/** 503 with Retry-After: our own trouble, nothing was accepted or changed. */
+/** 503 with Retry-After: our own trouble. */
 export function unavailable(detail: string, retryAfterS = 1): HttpProblem {
   return new HttpProblem(503, 'unavailable', detail, { headers: { 'retry-after': String(retryAfterS) } });
 }

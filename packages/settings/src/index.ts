@@ -157,7 +157,11 @@ export const SETTINGS = {
     60_000,
   ),
   // Cancellations are remembered for four days: no delivery may be in motion for longer.
-  DELIVERY_MAX_AGE: durationMs('A delivery put off for longer than this expires.', '72h', '90h'),
+  DELIVERY_MAX_AGE: durationMs(
+    'A delivery that has to be put off expires once it is this old, since its acceptance or its release after a pause.',
+    '72h',
+    '90h',
+  ),
   WORKER_CONCURRENCY: wholeNumber('Attempts under way at once in one delivery worker.', 512, 1, 10_000),
   DRAIN_TIMEOUT_MS: wholeNumber('How long a stop waits for what is under way.', 15_000, 0, 600_000),
   DISABLE_AFTER: durationMs('A subscription that fails without a break for this long is disabled.', '5d'),

@@ -8,8 +8,13 @@ import { BacklogFullError } from '@milena/runtime';
 export function asRefusal(error: unknown): unknown {
   if (error instanceof BacklogFullError)
     return unavailable('More events are waiting than can be kept; none was accepted.');
-  if (error instanceof LogUnavailableError)
-    return unavailable('The log can not take events now; none was accepted.');
+  if (error instanceof LogUnavailableError) {
+    return unavailable(
+      error.maybeAppended
+        ? 'The log did not say in time whether it has the event; sent again with the same idempotency key it is the same event.'
+        : 'The log can not take events now; none was accepted.',
+    );
+  }
   if (error instanceof StoreUnavailableError)
     return unavailable('Subscriptions or idempotency keys can not be read now; no event was accepted.');
   return error;

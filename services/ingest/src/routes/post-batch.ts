@@ -125,7 +125,7 @@ export function postBatch(deps: RouteDeps): Route {
     tag: 'Ingest',
     summary: `Publish up to ${MAX_BATCH_ITEMS} events`,
     description:
-      'The body is checked as a whole: one malformed event and none is accepted. After that each event stands for itself: its result is what it was accepted as, or an error (its idempotency key was used with another event; the log could not take it). 503 means that none was accepted.',
+      'The body is checked as a whole: one malformed event and none is accepted. After that each event stands for itself: its result is what it was accepted as, or an error (its idempotency key was used with another event; the log could not take it). A 503 promises nothing about any of them: send them again, with their idempotency keys.',
     access: 'ingest',
     query: querySchema,
     headers: {

@@ -21,10 +21,10 @@ const rotateBody = z
 const rotatedSchema = z
   .object({
     secret: z.string().meta({ description: 'The new secret; never shown again.' }),
-    previous_valid_until: z.iso
-      .datetime()
-      .nullable()
-      .meta({ description: 'Until then both sign and verify; null when there is none before it.' }),
+    previous_valid_until: z.iso.datetime().nullable().meta({
+      description:
+        'Until then `webhook-signature` has a signature of both, and ingest takes either; null when there is none before it.',
+    }),
   })
   .meta({ id: 'RotatedSecret' });
 
@@ -36,7 +36,7 @@ export function secretRoutes({ as }: RouteDeps): Route[] {
     tag: 'Subscriptions',
     summary: 'Make a new secret',
     description:
-      'Deliveries carry a signature of both until the grace period ends. Without a secret, the first is made.',
+      '`webhook-signature` has a signature of both until the grace period ends; `x-hub-signature-256` is of the new one at once. Without a secret, the first is made.',
     access: 'admin',
     params: idParams,
     headers: ifMatchHeader,
