@@ -76,8 +76,13 @@ function makeCluster({ bin, user, cluster, password }) {
   initdb.push('--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-locale');
   execFileSync(path.join(bin, 'initdb'), initdb, options);
   rmSync(passwordFile);
-  // An ordinary role, as in production; tests make databases of their own.
-  const input = `CREATE ROLE ${NAME} LOGIN CREATEDB PASSWORD '${password}'\nCREATE DATABASE ${NAME} OWNER ${NAME}\n`;
+  // An ordinary role, as in production; tests make databases of their own, and drop them also while one is being vacuumed.
+  const input = [
+    `CREATE ROLE ${NAME} LOGIN CREATEDB PASSWORD '${password}'`,
+    `GRANT pg_signal_backend TO ${NAME}`,
+    `CREATE DATABASE ${NAME} OWNER ${NAME}`,
+    '',
+  ].join('\n');
   const single = ['--single', '-D', aside, '-c', 'exit_on_error=on', 'postgres'];
   execFileSync(path.join(bin, 'postgres'), single, { ...options, input });
   renameSync(aside, cluster);
