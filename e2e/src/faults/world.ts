@@ -47,7 +47,6 @@ export async function startWorld(): Promise<World> {
     replicas: REPLICAS,
     env: {
       RETRY_DELAYS: '500ms,1s,2s',
-      DELIVERY_TIMEOUT_MS: '3000',
       // A stop waits for the broker, which a storm may have killed just then.
       DRAIN_TIMEOUT_MS: '30000',
       // After a crash a backlog comes at once, which opens the breakers of dead endpoints: what they put off must end too.
