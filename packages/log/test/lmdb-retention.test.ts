@@ -26,6 +26,7 @@ test('whoever waits for an append waits for few removals, and yet they keep up; 
   const { removedBeside } = expired(5000);
   expect(removedBeside(1)).toBe(16);
   expect(removedBeside(100)).toBe(200);
+  expect(removedBeside(5000)).toBe(1000);
   expect(removedBeside(0)).toBe(1000);
 });
 

@@ -5,10 +5,11 @@ import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
 import type { Riders } from './writer.ts';
 
-/** Removals in a commit that nobody waits for; at about 1.5 µs each they keep the event loop for 1–2 ms. */
+/** Removals in one commit; at about 1.5 µs each they keep the event loop for 1–2 ms. */
 const REMOVALS_PER_COMMIT = 1_000;
-/** In one with appends, which wait for them: what a recorder has stored may be hundreds at once. */
-const removalsBeside = (appended: number): number => Math.max(16, 2 * appended);
+/** In one with appends, which wait for them, as few as keep up: what a recorder has stored may be hundreds at once. */
+const removalsBeside = (appended: number): number =>
+  appended === 0 ? REMOVALS_PER_COMMIT : Math.min(REMOVALS_PER_COMMIT, Math.max(16, 2 * appended));
 
 interface Retention extends Riders {
   /** A group has done more in this partition, which is to be stored. That its mark moved may free records. */
@@ -50,7 +51,7 @@ export function createRetention(options: {
     board: (batch, appended) => {
       const settleProgress = progress.board(batch, appended);
       const removed: { partition: TopicPartition; below: number }[] = [];
-      let budget = appended === 0 ? REMOVALS_PER_COMMIT : removalsBeside(appended);
+      let budget = removalsBeside(appended);
       for (const partition of removable) {
         const below = Math.max(partition.first, Math.min(lowMark(partition), partition.first + budget));
         for (let offset = partition.first; offset < below; offset += 1) {
