@@ -18,7 +18,7 @@ function firstSteps(endpoints: Endpoints, needsKey: boolean): string[] {
     `SUB=$(curl -s${key} ${endpoints.api}/api/v1/subscriptions ${json} -d '{"target_url":"${endpoints.demo_receiver}/ok"}' | sed -E 's/.*"id":"([^"]+)".*/\\1/')`,
     `curl -s${key} ${endpoints.api}/ingest/$SUB ${json} -H 'x-event-type: order.created' -d '{"order":42}'`,
     // The history follows within a second or so.
-    `until curl -s${key} ${endpoints.api}/api/v1/subscriptions/$SUB/attempts | grep outcome; do sleep 0.5; done`,
+    `until curl -s${key} ${endpoints.api}/api/v1/subscriptions/$SUB/attempts | grep -E 'outcome|detail'; do sleep 0.5; done`,
   ];
 }
 
