@@ -4,6 +4,9 @@ import type { CallDeps } from './deps.ts';
 import { pause } from './pause.ts';
 
 const POLL_MS = 100;
+/** A recorder that takes longer than this has trouble, and so may the stores: they are asked less often then. */
+const USUAL_MS = 2000;
+const LATE_POLL_MS = 500;
 
 /**
  * Reads what the recorder may not have stored yet: a delivery that was answered with 202 a moment ago is found, not denied.
@@ -20,12 +23,14 @@ export async function whenRecorded<T>(
   // Every delivery has an id with a time in it.
   if (known !== null || timeOfId(deliveryId) === null) return known;
   const recorded = endsReached(log, [EVENTS_RECORDER]);
-  const deadline = clock.now() + RECORDER_PATIENCE_MS;
+  const startedAt = clock.now();
   for (;;) {
     const proof = await recorded();
     const found = await read();
     if (found !== null || proof || signal.aborted) return found;
-    if (clock.now() >= deadline) throw recorderBehind('a delivery that it has yet to store would be denied');
-    await pause(clock, POLL_MS, signal);
+    const waited = clock.now() - startedAt;
+    if (waited >= RECORDER_PATIENCE_MS)
+      throw recorderBehind('a delivery that it has yet to store would be denied');
+    await pause(clock, waited < USUAL_MS ? POLL_MS : LATE_POLL_MS, signal);
   }
 }
