@@ -6,7 +6,6 @@ const TICKS_PER_S = 100;
 interface Stat {
   pid: number;
   ppid: number;
-  name: string;
   cpuMs: number;
   rssMb: number;
 }
@@ -14,7 +13,6 @@ interface Stat {
 function stat(pid: number): Stat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const name = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
     const fields = text
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
@@ -25,7 +23,6 @@ function stat(pid: number): Stat | null {
     return {
       pid,
       ppid: at(1),
-      name,
       cpuMs: (ticks * 1000) / TICKS_PER_S,
       rssMb: (at(21) * 4096) / 1_048_576,
     };
@@ -34,13 +31,16 @@ function stat(pid: number): Stat | null {
   }
 }
 
-/** CPU time used so far (ms) and resident memory (MiB) of a process and, apart, of everything it started. */
+/** CPU time used so far (ms) and resident memory (MiB). */
 interface Usage {
-  own: { cpuMs: number; rssMb: number };
-  children: { cpuMs: number; rssMb: number };
+  cpuMs: number;
+  rssMb: number;
 }
 
-/** @throws Error where there is no /proc */
+/**
+ * Of a process and everything it started.
+ * @throws Error where there is no /proc
+ */
 export function usage(pid: number): Usage {
   const all = readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -48,14 +48,19 @@ export function usage(pid: number): Usage {
     .filter((entry) => entry !== null);
   const own = all.find((entry) => entry.pid === pid);
   if (!own) throw new Error(`process ${pid} is gone, or this system has no /proc`);
-  const children = { cpuMs: 0, rssMb: 0 };
+  const sum = { cpuMs: own.cpuMs, rssMb: own.rssMb };
   const open = [pid];
   for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
     for (const child of all.filter((entry) => entry.ppid === parent)) {
-      children.cpuMs += child.cpuMs;
-      children.rssMb += child.rssMb;
+      sum.cpuMs += child.cpuMs;
+      sum.rssMb += child.rssMb;
       open.push(child.pid);
     }
   }
-  return { own: { cpuMs: own.cpuMs, rssMb: own.rssMb }, children };
+  return sum;
+}
+
+/** CPU time used so far (ms) by all of them. */
+export function cpuMsOf(processes: readonly { pid: number }[]): number {
+  return processes.reduce((sum, { pid }) => sum + usage(pid).cpuMs, 0);
 }

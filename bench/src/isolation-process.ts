@@ -2,6 +2,7 @@
 // times, in one run of the system.
 import { setTimeout as pause } from 'node:timers/promises';
 import { startChild } from './child.ts';
+import { cpuMsOf } from './cpu.ts';
 import { load } from './load.ts';
 import { readOptions } from './options.ts';
 import { quantiles } from './quantiles.ts';
@@ -46,6 +47,8 @@ interface Figures {
   arrived: number;
   p50: number;
   p99: number;
+  /** CPU time of Milena's own processes by the time that the run took: 1 is one core. */
+  cores: number;
 }
 
 const say = (line: string): void => {
@@ -94,14 +97,18 @@ async function measure(system: SystemUnderTest, sink: string, run: Run, lengthS:
       rate,
       first: -Math.round(rate * LEAD_IN_S),
     });
+  const ours = system.processes.filter((process) => process.ours);
+  const cpuBefore = cpuMsOf(ours);
+  const startedAt = performance.now();
   const [healthy] = await Promise.all([
     send(system.ingest, measured.map(pathOf), measured.length * ratePerS),
     ...(neighbour && beside ? [send(beside.origin, beside.paths, neighbour.rate)] : []),
   ]);
   const seen = await arrived(sink, healthy.accepted, 20);
+  const cores = (cpuMsOf(ours) - cpuBefore) / (performance.now() - startedAt);
   for (const id of beside?.ids ?? []) await unsubscribe(system.api, id);
   const { p50, p99 } = seen.latency;
-  return { what, sent: healthy.accepted, arrived: seen.distinct, p50, p99 };
+  return { what, sent: healthy.accepted, arrived: seen.distinct, p50, p99, cores };
 }
 
 interface Ledger {
@@ -182,6 +189,7 @@ function rowOf(figures: readonly Figures[], alone: readonly Figures[]): Row {
     arrived: sum((one) => one.arrived),
     p50: quantiles(figures.map((one) => one.p50)).p50,
     p99,
+    cores: quantiles(figures.map((one) => one.cores)).p50,
     ratio: p99 / quantiles(alone.map((one) => one.p99)).p50,
     range: [Math.min(...p99s), Math.max(...p99s)],
   };
@@ -193,7 +201,7 @@ function table(rows: readonly Row[]): string {
   return [
     '',
     `end to end, healthy endpoints only, medians of ${rounds}`,
-    line('', 'sent', 'missing', 'p50', 'p99', 'p99 ratio', 'p99 from', 'to'),
+    line('', 'sent', 'missing', 'p50', 'p99', 'p99 ratio', 'p99 from', 'to', 'CPU cores'),
     ...rows.map((row) =>
       line(
         row.what,
@@ -203,6 +211,7 @@ function table(rows: readonly Row[]): string {
         `${row.p99.toFixed(1)} ms`,
         row.ratio.toFixed(2),
         ...row.range.map((p99) => p99.toFixed(1)),
+        row.cores.toFixed(2),
       ),
     ),
     '',

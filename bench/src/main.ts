@@ -34,17 +34,6 @@ const say = (line: string): void => {
 /** Until the code is compiled as it is in a process that has been running for a while: some four seconds. */
 const WARM_UP_EVENTS = 20_000;
 
-interface Snapshot {
-  cpuMs: number;
-  rssMb: number;
-}
-
-/** Of a process and everything it started. */
-function snapshot({ pid }: Counted): Snapshot {
-  const { own, children } = usage(pid);
-  return { cpuMs: own.cpuMs + children.cpuMs, rssMb: own.rssMb + children.rssMb };
-}
-
 /** One run of load against `origin`, with the CPU time that the processes took until every event had arrived. */
 async function measure(
   what: string,
@@ -60,7 +49,7 @@ async function measure(
 ): Promise<Measured> {
   const { processes } = options;
   await clearSink(options.sink);
-  const before = processes.map(snapshot);
+  const before = processes.map(({ pid }) => usage(pid).cpuMs);
   const beforeLoad = process.cpuUsage();
   const startedAt = performance.now();
   const memory: number[] = [];
@@ -75,7 +64,7 @@ async function measure(
     first: 0,
     onProgress: (done) => {
       if (done % step !== 0) return;
-      const resident = processes.filter(({ ours }) => ours).map((counted) => snapshot(counted).rssMb);
+      const resident = processes.filter(({ ours }) => ours).map(({ pid }) => usage(pid).rssMb);
       memory.push(resident.reduce((sum, mb) => sum + mb, 0));
       say(`  ${what}: ${done}/${options.events} sent, ${Math.round(memory.at(-1) ?? 0)} MiB resident`);
     },
@@ -86,8 +75,8 @@ async function measure(
   await new Promise((resolve) => setTimeout(resolve, options.settleMs));
   const used = process.cpuUsage(beforeLoad);
   const costs: ProcessCost[] = processes.map((counted, index) => {
-    const after = snapshot(counted);
-    const cpuMs = after.cpuMs - (before[index]?.cpuMs ?? 0);
+    const after = usage(counted.pid);
+    const cpuMs = after.cpuMs - (before[index] ?? 0);
     return { name: counted.name, ours: counted.ours, cpuMs, residentMb: after.rssMb };
   });
   return { what, result, seconds, seen, memory, costs, loadCpuMs: (used.user + used.system) / 1000 };
