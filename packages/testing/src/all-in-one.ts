@@ -84,8 +84,8 @@ export async function startAllInOne(options: AllInOneOptions = {}): Promise<Runn
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  // Whoever ends without stopping it does not leave it behind.
-  const orphaned = (): void => void child.kill('SIGKILL');
+  // Whoever ends without stopping it does not leave it behind; killed, it would leave its database behind.
+  const orphaned = (): void => void child.kill('SIGTERM');
   process.once('exit', orphaned);
   child.once('exit', () => process.off('exit', orphaned));
   let text = '';
