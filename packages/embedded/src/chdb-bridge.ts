@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Logger } from '@milena/runtime';
-import type { ChdbEngine } from './chdb-engine.ts';
+import type { ChdbEngine, EngineResult } from './chdb-engine.ts';
 import { BadRequestError } from './chdb-errors.ts';
 import { toStatement } from './chdb-request.ts';
 
@@ -44,14 +44,23 @@ const STATUS_BY_CODE: Record<number, number> = {
 /** Parameters may ride in the URL; Node's default of 16 KiB for the request's head would refuse a long list. */
 const MAX_HEADER_BYTES = 1024 * 1024;
 
-/** ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http), as much of it as @clickhouse/client speaks. */
+interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Uint8Array;
+}
+
+/**
+ * ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http), as much of it as @clickhouse/client speaks.
+ * Once it is closed each connection ends with its next answer: a client that is never idle would keep it open.
+ */
 export function createChdbBridge(deps: { engine: ChdbEngine; password: string; logger?: Logger }): Server {
+  const { engine, logger } = deps;
   const expected = digest(`default:${deps.password}`);
-  const handle = async (req: IncomingMessage, res: ServerResponse) => {
+  const answer = async (req: IncomingMessage): Promise<Answer> => {
     const url = new URL(req.url ?? '/', 'http://bridge');
     if (url.pathname === '/ping') {
-      res.writeHead(200, { 'content-type': 'text/html; charset=UTF-8' }).end('Ok.\n');
-      return;
+      return { status: 200, headers: { 'content-type': 'text/html; charset=UTF-8' }, body: 'Ok.\n' };
     }
     if (!timingSafeEqual(digest(credentials(req)), expected)) {
       throw new BadRequestError('default: Authentication failed', 516);
@@ -63,42 +72,51 @@ export function createChdbBridge(deps: { engine: ChdbEngine; password: string; l
     });
     const result =
       statement.kind === 'insert'
-        ? await deps.engine.insert(statement.request)
-        : await deps.engine.run(statement.request);
-    res.writeHead(200, {
-      'content-type': 'text/plain; charset=UTF-8',
-      'content-length': result.body.byteLength,
-      'x-clickhouse-query-id': url.searchParams.get('query_id') ?? '',
-      'x-clickhouse-summary': JSON.stringify({
-        read_rows: String(result.readRows),
-        written_rows: String(result.writtenRows),
-      }),
-    });
-    res.end(result.body);
+        ? await engine.insert(statement.request)
+        : await engine.run(statement.request);
+    return resultAnswer(result, url.searchParams.get('query_id') ?? '');
   };
-  return createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (req, res) => {
-    handle(req, res).catch((error: unknown) => {
-      answerError(req, res, error, deps.logger);
-    });
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (req, res) => {
+    void answer(req)
+      .catch((error: unknown) => errorAnswer(error, logger))
+      .then(({ status, headers, body }) => {
+        // What of a refused body was not read.
+        req.resume();
+        if (!server.listening) res.shouldKeepAlive = false;
+        res.writeHead(status, headers).end(body);
+      });
   });
+  return server;
 }
 
-function answerError(req: IncomingMessage, res: ServerResponse, error: unknown, logger?: Logger): void {
+const resultAnswer = (result: EngineResult, queryId: string): Answer => ({
+  status: 200,
+  headers: {
+    'content-type': 'text/plain; charset=UTF-8',
+    'content-length': String(result.body.byteLength),
+    'x-clickhouse-query-id': queryId,
+    'x-clickhouse-summary': JSON.stringify({
+      read_rows: String(result.readRows),
+      written_rows: String(result.writtenRows),
+    }),
+  },
+  body: result.body,
+});
+
+function errorAnswer(error: unknown, logger?: Logger): Answer {
   const message = error instanceof Error ? error.message : String(error);
   const code =
     error instanceof BadRequestError ? error.code : Number(/^Code: (\d+)/.exec(message)?.[1] ?? 1002);
   const status = STATUS_BY_CODE[code] ?? 500;
   if (status >= 500) logger?.warn({ event: 'embedded_clickhouse.query_failed', code, error: message });
-  req.resume();
-  if (res.headersSent || res.destroyed) return;
   const text = message.startsWith('Code: ')
     ? message
     : `Code: ${code}. DB::Exception: ${message}. (BRIDGE_ERROR)`;
-  res.writeHead(status, {
-    'content-type': 'text/plain; charset=UTF-8',
-    'x-clickhouse-exception-code': String(code),
-  });
-  res.end(`${text}\n`);
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=UTF-8', 'x-clickhouse-exception-code': String(code) },
+    body: `${text}\n`,
+  };
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -185,8 +185,8 @@ export interface InsertBatch<Row> {
   /** How many were added. */
   size(): number;
   /**
-   * Resolves when the rows are stored. After a failure it may be called again and makes the very same insert, which the
-   * store recognises if it has it already; nothing may be added between.
+   * Resolves when the rows are stored. After a failure it may be called again, and stores what the store does not have
+   * of them yet; nothing may be added between.
    */
   store(): Promise<void>;
 }

@@ -1,31 +1,37 @@
-import { randomUUID } from 'node:crypto';
 import { timeOfId, type Attempt, type Disposition, type EventRow } from '@milena/domain';
 import type { HistoryWriter, InsertBatch } from '../ports.ts';
 import type { ClickHouse } from './client.ts';
+import { createInsert, knownIds, type Table } from './insert.ts';
 import { createLines, type Cell, type Lines } from './lines.ts';
 
 /** Columns in the order of the rows that follow. Times go in as whole ms. */
-const EVENT_COLUMNS =
-  'delivery_id event_id tenant_id subscription_id event_type content_type payload accepted_at replay_of traceparent'.split(
-    ' ',
-  );
+const EVENTS = {
+  name: 'events',
+  columns: (
+    'delivery_id event_id tenant_id subscription_id event_type content_type payload accepted_at replay_of ' +
+    'traceparent'
+  ).split(' '),
+  key: { id: 'delivery_id', at: 'accepted_at' },
+};
 
-const ATTEMPT_COLUMNS = (
-  'attempt_id delivery_id event_id tenant_id subscription_id event_type target_url attempt_number accepted_at ' +
-  'started_at duration_ms dns_ms connect_ms tls_ms first_byte_ms resolved_address subscription_version breaker_state ' +
-  'lane_state outcome http_status error_kind error_detail response_headers response_body next_attempt_at next_reason ' +
-  'replay_of may_repeat worker'
-).split(' ');
+const ATTEMPTS = {
+  name: 'attempts',
+  columns: (
+    'attempt_id delivery_id event_id tenant_id subscription_id event_type target_url attempt_number accepted_at ' +
+    'started_at duration_ms dns_ms connect_ms tls_ms first_byte_ms resolved_address subscription_version ' +
+    'breaker_state lane_state outcome http_status error_kind error_detail response_headers response_body ' +
+    'next_attempt_at next_reason replay_of may_repeat worker'
+  ).split(' '),
+  key: { id: 'attempt_id', at: 'started_at' },
+};
 
-const DISPOSITION_COLUMNS =
-  'delivery_id event_id tenant_id subscription_id event_type at what why next_attempt_at accepted_at'.split(
-    ' ',
-  );
-
-const ID_COLUMNS = {
-  events: { id: 'delivery_id', at: 'accepted_at' },
-  attempts: { id: 'attempt_id', at: 'started_at' },
-} as const;
+const DISPOSITIONS = {
+  name: 'dispositions',
+  columns:
+    'delivery_id event_id tenant_id subscription_id event_type at what why next_attempt_at accepted_at'.split(
+      ' ',
+    ),
+};
 
 /** Rows of three tables meet under one key, so all of them take the time of acceptance from the id. */
 const acceptedAt = (deliveryId: string, fallback: number) => timeOfId(deliveryId) ?? fallback;
@@ -101,8 +107,7 @@ const KEPT_BYTES = 16 * 1024 * 1024;
 /** @param cells a row's values in the order of the columns */
 function createTable<Row>(
   clickhouse: ClickHouse,
-  table: string,
-  columns: readonly string[],
+  table: Table,
   cells: (row: Row) => Cell[],
 ): () => InsertBatch<Row> {
   let spare: Buffer | undefined;
@@ -115,8 +120,7 @@ function createTable<Row>(
     // Most inserts that are begun get no row: they leave the memory to those that do.
     let lines: Lines | null = null;
     let count = 0;
-    /** By it the store recognises an insert whose answer was lost, even while it is at work on the first. */
-    const token = randomUUID();
+    const insert = createInsert(clickhouse, table);
     return {
       add: (row) => {
         lines ??= createLines(takeMemory());
@@ -126,7 +130,7 @@ function createTable<Row>(
       size: () => count,
       store: async () => {
         if (lines === null) return;
-        await clickhouse.insert(table, columns, lines.bytes(), token);
+        await insert(lines.bytes());
         const memory = lines.memory();
         if (memory.length <= KEPT_BYTES) spare = memory;
         lines = null;
@@ -137,18 +141,9 @@ function createTable<Row>(
 
 export function createHistoryWriter({ clickhouse }: { clickhouse: ClickHouse }): HistoryWriter {
   return {
-    events: createTable(clickhouse, 'events', EVENT_COLUMNS, eventCells),
-    attempts: createTable(clickhouse, 'attempts', ATTEMPT_COLUMNS, attemptCells),
-    dispositions: createTable(clickhouse, 'dispositions', DISPOSITION_COLUMNS, dispositionCells),
-    known: async (table, ids, since) => {
-      if (ids.length === 0) return new Set();
-      const { id, at } = ID_COLUMNS[table];
-      const rows = await clickhouse.select<{ id: string }>(
-        `SELECT DISTINCT ${id} AS id FROM ${table}
-         WHERE ${at} >= fromUnixTimestamp64Milli({since:Int64}) AND ${id} IN {ids:Array(UUID)}`,
-        { since, ids },
-      );
-      return new Set(rows.map((row) => row.id));
-    },
+    events: createTable(clickhouse, EVENTS, eventCells),
+    attempts: createTable(clickhouse, ATTEMPTS, attemptCells),
+    dispositions: createTable(clickhouse, DISPOSITIONS, dispositionCells),
+    known: (table, ids, since) => knownIds(clickhouse, table === 'events' ? EVENTS : ATTEMPTS, ids, since),
   };
 }
