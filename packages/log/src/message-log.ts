@@ -49,6 +49,11 @@ export interface ConsumeOptions {
   onRecord(record: ConsumedRecord): void;
   /** Partitions were taken away: drop what is queued for them, their acks no longer count. */
   onRevoked?(partitions: readonly number[]): void;
+  /**
+   * True: the partitions are about to be shared out anew. What ends until then is committed; of what is begun now, a new
+   * owner may know nothing. Nothing is handed out until this is called with false.
+   */
+  onSuspended?(suspended: boolean): void;
   /** Back-pressure: with this many records unacked the consumer hands out no more until some are. Held-back records don't count. */
   maxUnackedRecords?: number;
   /** The same bound by bytes of value. A single larger record still passes when nothing else is open. */

@@ -16,7 +16,14 @@ function setUp(former: string | null, { known = [] as string[], leaves = false }
     },
   };
   const cluster = { findGroupCoordinator: () => Promise.resolve(coordinator) };
-  keepMembership(cluster as unknown as Parameters<typeof keepMembership>[0], former, () => leaves);
+  keepMembership(cluster as unknown as Parameters<typeof keepMembership>[0], {
+    former,
+    leaves: () => leaves,
+    joins: async () => {
+      await Promise.resolve();
+      asked.push('about to join');
+    },
+  });
   const join = async (memberId = ''): Promise<string> => {
     const found = await cluster.findGroupCoordinator();
     return (await found.joinGroup({ memberId })).memberId;
@@ -31,14 +38,14 @@ test('a consumer that takes the place of another joins under its name, once', as
   const { asked, join } = setUp('old', { known: ['old'] });
   expect(await join()).toBe('old');
   expect(await join()).toBe('new');
-  expect(asked).toEqual(['join old', 'join ']);
+  expect(asked).toEqual(['about to join', 'join old', 'about to join', 'join ']);
 });
 
 test('one that the group has given up joins as somebody new', async () => {
   const { asked, join } = setUp('old');
   await expect(join()).rejects.toMatchObject({ type: 'UNKNOWN_MEMBER_ID' });
   expect(await join()).toBe('new');
-  expect(asked).toEqual(['join old', 'join ']);
+  expect(asked).toEqual(['about to join', 'join old', 'about to join', 'join ']);
 });
 
 test('a name that the consumer was given in the meantime is left alone', async () => {

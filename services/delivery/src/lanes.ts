@@ -34,6 +34,8 @@ const IDLE_MS = 600_000;
 /** About 7 KB each, most of it the breaker. Lanes with work are never dropped, so this bounds the idle ones. */
 const MAX_LANES = 10_000;
 
+type HaltReason = 'log_away' | 'share_out';
+
 export interface LaneStats {
   inFlight: number;
   queued: number;
@@ -45,8 +47,8 @@ export interface LaneStats {
 export interface Lanes {
   /** A turn when it is this record's, at once when there is room; or why there will be none. */
   enter(subscription: Subscription, deferrals: number, tenure: Tenure): Entry | Promise<Entry>;
-  /** While halted nothing new starts; what is under way goes on. */
-  halt(halted: boolean): void;
+  /** While there is any reason to halt nothing new starts; what is under way goes on. */
+  halt(reason: HaltReason, halted: boolean): void;
   /** Hands back what waits for partitions that are no longer ours. */
   dropEnded(): void;
   /** Puts off everything that waits, and whatever comes from now on; what is under way goes on. */
@@ -61,6 +63,7 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
   const { clock, breakers } = deps;
   const schedule = createSchedule(clock, deps.concurrency);
   const lanes = new Map<string, Lane>();
+  const halts = new Set<HaltReason>();
   let closed = false;
 
   function laneOf(subscription: Subscription, now: number): Lane {
@@ -80,8 +83,10 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
       if (closed) return WORKER_STOPS;
       return enterLane(schedule, laneOf(subscription, clock.now()), deferrals, tenure);
     },
-    halt: (halted) => {
-      schedule.halted = halted;
+    halt: (reason, halted) => {
+      if (halted) halts.add(reason);
+      else halts.delete(reason);
+      schedule.halted = halts.size > 0;
       pump(schedule);
     },
     dropEnded: () => {

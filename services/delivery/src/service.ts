@@ -121,6 +121,10 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
         onRecord: (record) => {
           inHand.take(record, tenures.of(record.partition));
         },
+        // What has waited here for its turn had better be the new owner's than be attempted twice.
+        onSuspended: (suspended) => {
+          lanes.halt('share_out', suspended);
+        },
         onRevoked: (partitions) => {
           tenures.end(partitions);
           lanes.dropEnded();
@@ -152,7 +156,7 @@ function assemble(deps: DeliveryDeps) {
     logger,
     // An attempt whose result can't be appended would have to be made again: none starts while the log is away.
     onChange: (down) => {
-      lanes.halt(down);
+      lanes.halt('log_away', down);
     },
   });
   const health = createHealthTracker({ ...deps, store: deps.health, disableAfterMs: config.disableAfterMs });

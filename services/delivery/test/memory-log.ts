@@ -24,6 +24,8 @@ export interface MemoryLog extends MessageLog {
   away: (records: readonly LogRecord[]) => boolean;
   /** While this is pending, appends neither succeed nor fail. */
   stalled: Promise<void> | null;
+  /** The partitions are about to be shared out anew, or have been. */
+  suspend(suspended: boolean): void;
   /** Takes every partition away from the consumer; what it did not ack goes to the next one. */
   revoke(): void;
   unacked(): number;
@@ -66,6 +68,9 @@ export function createMemoryLog(clock: Clock): MemoryLog {
     away: () => false,
     stalled: null,
     appendCalls: 0,
+    suspend: (suspended) => {
+      consumer?.options.onSuspended?.(suspended);
+    },
     revoke: () => {
       const owner = consumer;
       if (owner) owner.active = false;

@@ -239,36 +239,3 @@ describe('when our own code fails', () => {
     await world.end();
   });
 });
-
-describe('when partitions are taken away', () => {
-  it('nothing that waits is sent any more', async () => {
-    const world = await createWorld();
-    const subscription = world.subscribe({ max_in_flight: 1 });
-    world.scripts.set(subscription.id, slow(world.clock, 100));
-    for (let n = 0; n < 3; n += 1) await world.send(subscription);
-    await world.settle();
-    world.log.revoke();
-    await world.pass(5000);
-    expect(world.posts).toHaveLength(1);
-    await world.end();
-  });
-
-  it('an attempt under way is logged, but what follows is left to the new owner', async () => {
-    const world = await createWorld();
-    const subscription = world.subscribe();
-    world.scripts.set(subscription.id, async (posted, n) => {
-      await slow(world.clock, 100)(posted, n);
-      return status(world.clock, 500);
-    });
-    const delivery = await world.send(subscription);
-    await world.settle();
-    world.log.revoke();
-    await world.pass(1000);
-    expect(world.attempts()).toMatchObject([
-      { delivery_id: delivery.delivery_id, outcome: 'failed_attempt' },
-    ]);
-    expect(world.log.records.map((r) => r.topic)).toEqual([DELIVERIES, DELIVERY_LOG]);
-    expect(world.log.unacked()).toBe(1);
-    await world.end();
-  });
-});

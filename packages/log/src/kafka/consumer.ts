@@ -8,6 +8,7 @@ import { createHolding, type Holding } from './holding.ts';
 import type { Names, Place } from './names.ts';
 import { fetchRanges, type PartitionRange } from './offsets.ts';
 import type { KafkaLogLimits } from './options.ts';
+import { quiesce } from './quiesce.ts';
 import { topicPartition, type Reader, type TopicPartition } from './reader.ts';
 import { createSession, type Session } from './session.ts';
 
@@ -15,7 +16,9 @@ const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;
 /** What a stop waits for the last commit: a rebalance that is under way takes a second or two. */
 const LAST_COMMIT_MS = 5_000;
-/** Between tries of it. */
+/** What the group waits for our commits before a share-out. */
+const COMMITS_MS = 1_000;
+/** Between tries of the last one. */
 const COMMIT_AGAIN_MS = 50;
 
 interface ConsumerDeps {
@@ -133,8 +136,8 @@ function startSession(course: Course): void {
         course.memberId = memberId;
         joined(course, session, places);
       },
-      rebalancing: () => {
-        if (mine()) void course.committer.flush();
+      joining: async () => {
+        if (mine()) await finish(course);
       },
       fetched: ({ topic, partition }, messages) => {
         if (mine()) holding.feed(topicPartition(names.known(topic), partition).id, messages);
@@ -152,6 +155,18 @@ function startSession(course: Course): void {
   });
 }
 
+/**
+ * Whatever ends once the group is shared out anew is repeated by the new owner if it lay in a partition that moves: so
+ * nothing is begun, and what is under way gets its time.
+ */
+async function finish({ holding, committer, confirmed }: Course): Promise<void> {
+  // A second request to join for the same share-out, or we are no member as far as we know.
+  if (!confirmed || holding.suspended()) return;
+  holding.suspend(true);
+  await quiesce(() => holding.underWay());
+  await inTime(COMMITS_MS, committer.flush()).catch(() => undefined);
+}
+
 /** What is held stays held, as long as nobody says that it is another's: the next session goes on with it. */
 function ended(course: Course, reason: unknown): void {
   const { logger, options } = course.deps;
@@ -159,6 +174,7 @@ function ended(course: Course, reason: unknown): void {
   course.epoch += 1;
   course.confirmed = false;
   if (course.stopping) return;
+  if (!course.away) course.holding.suspend(false);
   const { retryInMs } = course;
   // Once per outage: it may last for hours.
   const level = retryInMs === FIRST_RETRY_MS ? 'warn' : 'debug';

@@ -29,10 +29,13 @@ export interface Holding {
   /** The partition numbers that are held. */
   numbers(): number[];
   feed(id: string, messages: readonly KafkaMessage[]): void;
+  /** Records that are handed out and not acked. */
+  underWay(): number;
   /** Hands out nothing more. */
   pause(): void;
-  /** Hands out nothing for now, or goes on. */
+  /** Hands out nothing for now, or goes on; the consumer's user is told. */
   suspend(suspended: boolean): void;
+  suspended(): boolean;
   /** Forgets everything; acks no longer count. */
   stop(): void;
 }
@@ -83,11 +86,12 @@ export function createHolding(deps: HoldingDeps): Holding {
       options.onRevoked?.([...numbers]);
     },
     numbers: () => [...new Set([...readers.values()].map(({ partition }) => partition.partition))],
+    underWay: () => [...readers.values()].reduce((sum, { unackedRecords }) => sum + unackedRecords, 0),
     feed: (id, messages) => {
       readers.get(id)?.feed(messages);
       queue(id);
     },
-    ...pausing(hand, () => {
+    ...pausing(hand, options, () => {
       for (const reader of readers.values()) turns.queue(reader);
     }),
     stop: () => {
@@ -99,17 +103,26 @@ export function createHolding(deps: HoldingDeps): Holding {
 }
 
 /** @param onGo records may be handed out again */
-function pausing(hand: Hand<Reader>, onGo: () => void): Pick<Holding, 'pause' | 'suspend'> {
+function pausing(
+  hand: Hand<Reader>,
+  options: Pick<ConsumeOptions, 'onSuspended'>,
+  onGo: () => void,
+): Pick<Holding, 'pause' | 'suspend' | 'suspended'> {
   let forGood = false;
+  let forNow = false;
   return {
     pause: () => {
       forGood = true;
       hand.paused = true;
     },
     suspend: (suspended) => {
+      const changed = suspended !== forNow;
+      forNow = suspended;
       hand.paused = forGood || suspended;
+      if (changed) options.onSuspended?.(suspended);
       if (!hand.paused) onGo();
     },
+    suspended: () => forNow,
   };
 }
 

@@ -7,20 +7,19 @@ import type { Broker, Cluster } from 'kafkajs';
  * over, 10 s by default. Under the name that the group knows, nobody has gone.
  *
  * @param cluster a consumer's, before it joins
- * @param former what we were called before, null for a new member
- * @param leaves whether a goodbye is meant
  */
-export function keepMembership(cluster: Cluster, former: string | null, leaves: () => boolean): void {
-  let name = former;
+export function keepMembership(cluster: Cluster, about: MembershipDeps): void {
+  let name = about.former;
   const kept = new WeakSet<Broker>();
   const find = cluster.findGroupCoordinator.bind(cluster);
-  cluster.findGroupCoordinator = async (about) => {
-    const coordinator = (await find(about)) as Broker & Membership;
+  cluster.findGroupCoordinator = async (group) => {
+    const coordinator = (await find(group)) as Broker & Membership;
     if (kept.has(coordinator)) return coordinator;
     kept.add(coordinator);
     const join = coordinator.joinGroup.bind(coordinator);
     const leave = coordinator.leaveGroup.bind(coordinator);
     coordinator.joinGroup = async (request) => {
+      await about.joins();
       if (name === null || request.memberId !== '') return join(request);
       try {
         const joined = await join({ ...request, memberId: name });
@@ -33,10 +32,19 @@ export function keepMembership(cluster: Cluster, former: string | null, leaves: 
       }
     };
     coordinator.leaveGroup = async (request) => {
-      if (leaves()) await leave(request);
+      if (about.leaves()) await leave(request);
     };
     return coordinator;
   };
+}
+
+interface MembershipDeps {
+  /** What we were called before, null for a new member. */
+  former: string | null;
+  /** Whether a goodbye is meant. */
+  leaves: () => boolean;
+  /** Called before each request to join, which waits for it. */
+  joins: () => Promise<void>;
 }
 
 /** Not in kafkajs's types. */

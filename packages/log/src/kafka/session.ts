@@ -26,8 +26,11 @@ const PARTITIONS_AT_ONCE = 64;
 interface SessionEvents {
   /** The group has been shared out anew; these are ours now. Fetching has not begun. */
   joined(assigned: readonly Place[], memberId: string): void;
-  /** The group is being shared out anew: the last moment for commits of the old share-out. */
-  rebalancing(): void;
+  /**
+   * The group is to be shared out anew, and waits for us. Until we have joined again, commits of the old share-out count;
+   * afterwards they do until all others have, which is out of our hands. Must not reject.
+   */
+  joining(): Promise<void>;
   fetched(place: Place, messages: readonly KafkaMessage[]): void;
   /** It broke down, even before `start` resolved perhaps; nothing more happens in it. */
   ended(reason: unknown): void;
@@ -169,7 +172,7 @@ async function confirmMembership(
 
 function createConsumerOf(
   { kafka }: KafkaClient,
-  { group, owned, limits, gatherMs, former }: SessionDeps,
+  { group, owned, limits, gatherMs, former, events }: SessionDeps,
   course: Course,
 ): Consumer {
   return kafka.consumer({
@@ -177,7 +180,13 @@ function createConsumerOf(
     partitionAssigners: [
       createAssigner(owned, (cluster) => {
         course.cluster = cluster;
-        keepMembership(cluster, former, () => course.over);
+        keepMembership(cluster, {
+          former,
+          leaves: () => course.over,
+          joins: async () => {
+            if (!course.over) await events.joining();
+          },
+        });
       }),
     ],
     sessionTimeout: limits.sessionTimeoutMs,
@@ -225,10 +234,7 @@ function listen(consumer: Consumer, { course, events, end, steering }: Listeners
     steering.assigned(places);
     if (!course.over) events.joined(places, payload.memberId);
   });
-  consumer.on(REBALANCING, () => {
-    alive();
-    if (!course.over) events.rebalancing();
-  });
+  consumer.on(REBALANCING, alive);
   consumer.on(CRASH, ({ payload }) => {
     end(payload.error);
   });

@@ -7,7 +7,7 @@ export interface Table {
   /** Columns of a row's id and of its time; absent where a row that is there twice counts once for every reader. */
   key?: { id: string; at: string };
 }
-export type KeyedTable = Required<Table>;
+type KeyedTable = Required<Table>;
 
 /** @returns sends the rows, always the same ones, in the format JSONCompactEachRow; to be called until it resolves */
 export function createInsert(
