@@ -84,6 +84,11 @@ export function createChdbBridge(deps: { engine: ChdbEngine; password: string; l
         req.resume();
         if (!server.listening) res.shouldKeepAlive = false;
         res.writeHead(status, headers).end(body);
+      })
+      .catch((error: unknown) => {
+        // What the client wanted back in a header does not go into one.
+        logger?.warn({ event: 'embedded_clickhouse.answer_failed', err: error });
+        res.destroy();
       });
   });
   return server;

@@ -31,7 +31,7 @@ function createHeldEngine() {
 function ask(port: number, agent: Agent): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const headers = { 'x-clickhouse-user': 'default', 'x-clickhouse-key': 'p' };
-    request({ port, agent, headers, path: '/?query=SELECT+1' }, (res) => {
+    request({ host: '127.0.0.1', port, agent, headers, path: '/?query=SELECT+1' }, (res) => {
       res.resume().on('end', () => {
         resolve(res.statusCode);
       });

@@ -50,7 +50,7 @@ export interface ConsumeOptions {
   /** Partitions were taken away: drop what is queued for them, their acks no longer count. */
   onRevoked?(partitions: readonly number[]): void;
   /**
-   * True: the partitions are about to be shared out anew. What ends until then is committed; of what is begun now, a new
+   * True: whose the partitions are is being decided. What ends soon may still be committed; of what is begun now, another
    * owner may know nothing. Nothing is handed out until this is called with false.
    */
   onSuspended?(suspended: boolean): void;

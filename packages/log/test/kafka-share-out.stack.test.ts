@@ -2,7 +2,7 @@ import { createTestClock } from '@milena/runtime';
 import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
 import type { ConsumedRecord, LogConsumer } from '../src/message-log.ts';
 import { OPTIONS, PARTITIONS, record, TOPIC, until } from './conformance/harness.ts';
-import { kafkaOptions, newPrefix, removeTopics } from './kafka-hooks.ts';
+import { kafkaOptions, newPrefix, QUICK, removeTopics } from './kafka-hooks.ts';
 
 const opened: OpenedKafkaLog[] = [];
 
@@ -88,8 +88,10 @@ test('what never ends does not hold up a share-out, and is given to its new owne
   await join(first, 0);
   await first.log.append(Array.from({ length: PARTITIONS }, (_, partition) => record(partition, 'slow')));
   await until('all are out', () => got[0]!.length === PARTITIONS);
+  const startedAt = performance.now();
   await join(second, 1);
   await until('half of them have moved', () => got[1]!.length === PARTITIONS / 2);
+  expect(performance.now() - startedAt).toBeLessThan(QUICK.sessionTimeoutMs);
   await first.log.append(Array.from({ length: PARTITIONS }, (_, partition) => record(partition, 'next')));
   await until('both go on', () => got[0]!.length + got[1]!.length === 2.5 * PARTITIONS);
 });

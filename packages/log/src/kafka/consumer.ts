@@ -8,17 +8,15 @@ import { createHolding, type Holding } from './holding.ts';
 import type { Names, Place } from './names.ts';
 import { fetchRanges, type PartitionRange } from './offsets.ts';
 import type { KafkaLogLimits } from './options.ts';
-import { quiesce } from './quiesce.ts';
 import { topicPartition, type Reader, type TopicPartition } from './reader.ts';
+import { createRejoin, type Rejoin } from './rejoin.ts';
 import { createSession, type Session } from './session.ts';
 
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;
 /** What a stop waits for the last commit: a rebalance that is under way takes a second or two. */
 const LAST_COMMIT_MS = 5_000;
-/** What the group waits for our commits before a share-out. */
-const COMMITS_MS = 1_000;
-/** Between tries of the last one. */
+/** Between tries of it. */
 const COMMIT_AGAIN_MS = 50;
 
 interface ConsumerDeps {
@@ -46,6 +44,7 @@ interface Course {
   readonly deps: ConsumerDeps;
   readonly holding: Holding;
   readonly committer: Committer;
+  readonly rejoin: Rejoin;
   session: Session | null;
   /** Our latest name in the group. */
   memberId: string | null;
@@ -94,6 +93,7 @@ export function createConsumer(deps: ConsumerDeps): KafkaConsumer {
     commit: (offsets) => (course.confirmed ? (course.session?.commit(offsets) ?? null) : null),
   });
   const course: Course = {
+    rejoin: createRejoin({ holding, committer }),
     ...{ deps, holding, committer, settle, session: null, memberId: null, epoch: 0, assigned: [] },
     ...{ confirmed: false, away: false, stopping: false, retryInMs: FIRST_RETRY_MS },
   };
@@ -137,7 +137,8 @@ function startSession(course: Course): void {
         joined(course, session, places);
       },
       joining: async () => {
-        if (mine()) await finish(course);
+        // Unconfirmed, nothing can be committed anyway.
+        if (mine() && course.confirmed) await course.rejoin.prepare();
       },
       fetched: ({ topic, partition }, messages) => {
         if (mine()) holding.feed(topicPartition(names.known(topic), partition).id, messages);
@@ -155,24 +156,13 @@ function startSession(course: Course): void {
   });
 }
 
-/**
- * Whatever ends once the group is shared out anew is repeated by the new owner if it lay in a partition that moves: so
- * nothing is begun, and what is under way gets its time.
- */
-async function finish({ holding, committer, confirmed }: Course): Promise<void> {
-  // A second request to join for the same share-out, or we are no member as far as we know.
-  if (!confirmed || holding.suspended()) return;
-  holding.suspend(true);
-  await quiesce(() => holding.underWay());
-  await inTime(COMMITS_MS, committer.flush()).catch(() => undefined);
-}
-
 /** What is held stays held, as long as nobody says that it is another's: the next session goes on with it. */
 function ended(course: Course, reason: unknown): void {
   const { logger, options } = course.deps;
   course.session = null;
   course.epoch += 1;
   course.confirmed = false;
+  course.rejoin.over();
   if (course.stopping) return;
   if (!course.away) course.holding.suspend(false);
   const { retryInMs } = course;
@@ -189,6 +179,7 @@ function joined(course: Course, session: Session, places: readonly Place[]): voi
   const { deps, holding } = course;
   course.epoch += 1;
   course.confirmed = false;
+  course.rejoin.over();
   course.retryInMs = FIRST_RETRY_MS;
   course.assigned = places.map(({ topic, partition }) => topicPartition(deps.names.known(topic), partition));
   const assigned = new Set(course.assigned.map(({ id }) => id));
@@ -272,6 +263,7 @@ async function stop(course: Course, consumer: KafkaConsumer): Promise<void> {
   }
   committer.stop();
   course.stopping = true;
+  course.rejoin.over();
   holding.stop();
   const { session } = course;
   course.session = null;

@@ -35,7 +35,6 @@ export interface Holding {
   pause(): void;
   /** Hands out nothing for now, or goes on; the consumer's user is told. */
   suspend(suspended: boolean): void;
-  suspended(): boolean;
   /** Forgets everything; acks no longer count. */
   stop(): void;
 }
@@ -107,7 +106,7 @@ function pausing(
   hand: Hand<Reader>,
   options: Pick<ConsumeOptions, 'onSuspended'>,
   onGo: () => void,
-): Pick<Holding, 'pause' | 'suspend' | 'suspended'> {
+): Pick<Holding, 'pause' | 'suspend'> {
   let forGood = false;
   let forNow = false;
   return {
@@ -122,7 +121,6 @@ function pausing(
       if (changed) options.onSuspended?.(suspended);
       if (!hand.paused) onGo();
     },
-    suspended: () => forNow,
   };
 }
 

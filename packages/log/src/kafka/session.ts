@@ -27,8 +27,8 @@ interface SessionEvents {
   /** The group has been shared out anew; these are ours now. Fetching has not begun. */
   joined(assigned: readonly Place[], memberId: string): void;
   /**
-   * The group is to be shared out anew, and waits for us. Until we have joined again, commits of the old share-out count;
-   * afterwards they do until all others have, which is out of our hands. Must not reject.
+   * We are about to ask to join, for the first time or again. If the group is being shared out anew it waits for us until
+   * then, and commits of the old share-out count. Must not reject.
    */
   joining(): Promise<void>;
   fetched(place: Place, messages: readonly KafkaMessage[]): void;
