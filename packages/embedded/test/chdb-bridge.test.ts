@@ -28,10 +28,10 @@ function createHeldEngine() {
 }
 
 /** Rejects when the connection ends without an answer. */
-function ask(port: number, agent: Agent): Promise<number | undefined> {
+function ask(port: number, agent: Agent, more = ''): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const headers = { 'x-clickhouse-user': 'default', 'x-clickhouse-key': 'p' };
-    request({ host: '127.0.0.1', port, agent, headers, path: '/?query=SELECT+1' }, (res) => {
+    request({ host: '127.0.0.1', port, agent, headers, path: `/?query=SELECT+1${more}` }, (res) => {
       res.resume().on('end', () => {
         resolve(res.statusCode);
       });
@@ -42,16 +42,22 @@ function ask(port: number, agent: Agent): Promise<number | undefined> {
 }
 
 const servers: Server[] = [];
+async function start(engine: ChdbEngine): Promise<{ server: Server; port: number }> {
+  const server = createChdbBridge({ engine, password: 'p' });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port };
+}
 afterEach(() => {
-  for (const server of servers) server.closeAllConnections();
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 test('a close ends beside clients that ask without a pause, and what they asked before is answered', async () => {
   const { engine, allRun, release } = createHeldEngine();
-  const server = createChdbBridge({ engine, password: 'p' });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { server, port } = await start(engine);
   const statuses: (number | undefined)[] = [];
   const client = async (): Promise<void> => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -76,4 +82,18 @@ test('a close ends beside clients that ask without a pause, and what they asked 
   };
   expect(await clients).toEqual(Array.from({ length: CLIENTS }, () => refused));
   expect(statuses).toEqual(Array.from({ length: 4 * CLIENTS }, () => 200));
+});
+
+test('a query id that fits into no header ends its connection and nothing else', async () => {
+  const { engine } = createHeldEngine();
+  const { port } = await start({
+    ...engine,
+    run: () => Promise.resolve({ body: Buffer.from('1\n'), readRows: 1, writtenRows: 0 }),
+  });
+  const agent = new Agent({ keepAlive: true });
+  for (const id of ['a%0Ab', '%E2%82%AC']) {
+    await expect(ask(port, agent, `&query_id=${id}`)).rejects.toMatchObject({ code: 'ECONNRESET' });
+  }
+  expect(await ask(port, agent, '&query_id=a')).toBe(200);
+  agent.destroy();
 });

@@ -11,7 +11,7 @@ export interface TableDeps {
 export interface TableBatch<Row> {
   /** @param maybeStored it may be stored already: another recorder may have had it, or the log may have it twice */
   add(row: Row, maybeStored: boolean): void;
-  /** Resolves when all rows are stored. After a failure it is called again, and makes the very same insert. */
+  /** Resolves when all rows are stored. After a failure it is called again, and stores what is missing. */
   store(): Promise<void>;
 }
 

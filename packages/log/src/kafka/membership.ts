@@ -6,10 +6,12 @@ import type { Broker, Cluster } from 'kafkajs';
  * what we hold is others' for a moment; without the goodbye, the group would wait for the old member until its session is
  * over, 10 s by default. Under the name that the group knows, nobody has gone.
  *
+ * Requests to join wait for what has to be done before.
+ *
  * @param cluster a consumer's, before it joins
  */
-export function keepMembership(cluster: Cluster, about: MembershipDeps): void {
-  let name = about.former;
+export function keepMembership(cluster: Cluster, deps: MembershipDeps): void {
+  let name = deps.former;
   const kept = new WeakSet<Broker>();
   const find = cluster.findGroupCoordinator.bind(cluster);
   cluster.findGroupCoordinator = async (group) => {
@@ -19,7 +21,7 @@ export function keepMembership(cluster: Cluster, about: MembershipDeps): void {
     const join = coordinator.joinGroup.bind(coordinator);
     const leave = coordinator.leaveGroup.bind(coordinator);
     coordinator.joinGroup = async (request) => {
-      await about.joins();
+      await deps.joins();
       if (name === null || request.memberId !== '') return join(request);
       try {
         const joined = await join({ ...request, memberId: name });
@@ -32,7 +34,7 @@ export function keepMembership(cluster: Cluster, about: MembershipDeps): void {
       }
     };
     coordinator.leaveGroup = async (request) => {
-      if (about.leaves()) await leave(request);
+      if (deps.leaves()) await leave(request);
     };
     return coordinator;
   };
