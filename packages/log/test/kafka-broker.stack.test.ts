@@ -125,6 +125,36 @@ describe('a Kafka broker', () => {
     90_000,
   );
 
+  it('one that is killed while a member prepares to rejoin leaves nobody suspended', async () => {
+    const namePrefix = newPrefix();
+    const [one, two] = [await open({ namePrefix }), await open({ namePrefix })];
+    const told: boolean[] = [];
+    const came = new Set<string>();
+    const onRecord = (consumed: ConsumedRecord): void => {
+      came.add(consumed.value.toString());
+      // Something is always under way.
+      setTimeout(() => {
+        consumed.ack();
+      }, 100);
+    };
+    const onSuspended = (suspended: boolean) => told.push(suspended);
+    await one.consume({ group: 'g', topics: [TOPIC], onRecord, onSuspended });
+    const appending = appendForever(one);
+    await until('it flows', () => came.size > 200);
+    const before = told.length;
+    const joining = two.consume({ group: 'g', topics: [TOPIC], onRecord });
+    await until('it is told', () => told.slice(before).includes(true));
+    await broker.run('kill');
+    await broker.run('start');
+    await joining;
+    const acked = appending.acked.length;
+    await until('appends are acked again', () => appending.acked.length > acked + 200);
+    await appending.stop();
+    await until('all acked records came', () => appending.acked.every((value) => came.has(value)));
+    await until('it goes on', () => told.at(-1) === false);
+    await until('all is committed', async () => (await one.lag('g', [TOPIC]))[0]!.records === 0);
+  }, 90_000);
+
   it('while it is away appends reject in time, with the reason; pings too; afterwards both are fine', async () => {
     const log = await open({ namePrefix: newPrefix(), limits: { ...QUICK, appendTimeoutMs: 1_000 } });
     await until('it has begun', () => succeeds(log.append([record(0, 'before')])));
