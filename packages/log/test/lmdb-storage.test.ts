@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLogger, createTestClock } from '@milena/runtime';
@@ -40,6 +41,17 @@ describe('the log on LMDB', () => {
   afterEach(async () => {
     for (const log of opened.splice(0)) await log.close();
     await rm(path, { recursive: true, force: true });
+  });
+
+  it('writes what is appended without waiting for the event loop to turn', async () => {
+    const log = await open(table([]));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const durable = log.append([record(0, 'appended while the loop is busy')]);
+    for (let microtask = 0; microtask < 20; microtask += 1) await Promise.resolve();
+    const givenUpAt = performance.now() + 10_000;
+    const written = (): boolean => readFileSync(join(path, 'data.mdb')).includes('while the loop is busy');
+    while (!written()) expect(performance.now()).toBeLessThan(givenUpAt);
+    await durable;
   });
 
   it('removes a record once every group of its topic has committed it, and not before', async () => {

@@ -29,6 +29,11 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** The second write starts the transaction; after the first alone it starts a turn later. The library's types lack it. */
+const AT_ONCE = { txnStartThreshold: 1 };
+/** Nothing is stored by it. */
+const NO_KEY = Buffer.from([0xff]);
+
 /** @param path a directory; made when missing */
 export function openStorage(path: string): Storage {
   const db = open<Buffer, Buffer>({
@@ -42,6 +47,7 @@ export function openStorage(path: string): Storage {
     // Every write goes through `batch` below, whose promise we hold. Batches that lmdb opens by itself per turn have
     // one that nobody can catch: a full disk would end the process.
     eventTurnBatching: false,
+    ...AT_ONCE,
   });
   const batch: Batch = {
     put: (key, value) => void db.put(key, value),
@@ -50,9 +56,12 @@ export function openStorage(path: string): Storage {
   return {
     commit: async (write) => {
       try {
-        await db.batch(() => {
+        const durable = db.batch(() => {
           write(batch);
         });
+        // The batch is the first write; this one starts it. It is of the same transaction, whose failure the batch tells.
+        db.remove(NO_KEY).catch(() => undefined);
+        await durable;
       } catch (error) {
         const cause = await rootCause(error);
         throw new LogUnavailableError(`the log could not write to ${path}: ${cause.message}`, { cause });

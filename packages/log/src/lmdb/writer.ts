@@ -129,7 +129,8 @@ function createPace(spacingMs: number, run: () => void): () => void {
     if (scheduled) return;
     scheduled = true;
     const wait = ranAt + spacingMs - performance.now();
-    if (wait <= 0) setImmediate(go);
+    // Whoever appends has gathered what came in one turn. To gather once more would cost a turn of a busy loop.
+    if (wait <= 0) queueMicrotask(go);
     else setTimeout(go, wait);
   };
 }
