@@ -44,7 +44,7 @@ export function openStorage(path: string): Storage {
     // A commit's promise then resolves after its flush, and rejects when either fails; with overlapping flushes a
     // failed commit would leave waiters for the flush hanging.
     overlappingSync: false,
-    // Every write goes through `batch` below, whose promise we hold. Batches that lmdb opens by itself per turn have
+    // Every write is made by `commit` below, which sees to its promise. Batches that lmdb opens by itself per turn have
     // one that nobody can catch: a full disk would end the process.
     eventTurnBatching: false,
     ...AT_ONCE,
