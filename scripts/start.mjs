@@ -18,12 +18,8 @@ const flags = [
 const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
-// A terminal sends its signals to the child as well; one sent to this process alone is passed on.
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => {
-    if (signal === 'SIGTERM' || !process.stdin.isTTY) child.kill(signal);
-  });
-}
+// The child takes a signal that it also got itself, from a terminal or a supervisor, as the same request to stop.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('close', (code, signal) => {
   process.exit(code ?? (signal === 'SIGINT' ? 130 : 1));
 });

@@ -39,6 +39,9 @@ export interface ProcessHooks {
 /** What letting go may take after a drain was cut off, before the process is ended all the same. */
 const LETTING_GO_MS = 2000;
 
+/** Signals within this time of the first are the same request: one to a whole process group also comes from a parent that passes it on. */
+const SAME_REQUEST_MS = 1000;
+
 /** The real process, as main.ts hands it in: nothing else may end it. */
 export function processHooks(host: Pick<NodeJS.Process, 'on' | 'exit' | 'stderr'>): ProcessHooks {
   return {
@@ -62,7 +65,7 @@ export function processHooks(host: Pick<NodeJS.Process, 'on' | 'exit' | 'stderr'
 /**
  * Runs a process from start to exit: starts the parts, waits for SIGTERM or SIGINT, drops readiness, stops the parts in
  * reverse. Exit code 0 after a clean stop; 1 when a part failed to start or to stop, when the stop took too long, on a
- * second signal, and at once on an uncaught exception. An OperatorError (a wrong setting) is printed without a stack.
+ * signal a second or more after the first, and at once on an uncaught exception. An OperatorError (a wrong setting) is printed without a stack.
  *
  * @param plan the parts, or a function that reads the configuration and makes them; what it throws is a failed start
  * @returns after `exit` was called; never rejects
@@ -105,6 +108,7 @@ export async function runProcess(
 /** Turns signals and faults into one request to stop, or into an exit at once. */
 function listenForStop(hooks: ProcessHooks) {
   let plan: ProcessPlan | null = null;
+  let sameRequest = false;
   const told = new AbortController();
   const wait = new Promise<void>((resolve) => {
     told.signal.addEventListener('abort', () => {
@@ -118,11 +122,16 @@ function listenForStop(hooks: ProcessHooks) {
     hooks.exit(1);
   });
   hooks.onSignal((signal) => {
+    if (sameRequest) return;
     if (told.signal.aborted) {
       plan?.logger.warn({ event: 'process.killed', signal, reason: 'second signal' });
       hooks.exit(1);
       return;
     }
+    sameRequest = true;
+    (plan?.clock ?? systemClock).after(SAME_REQUEST_MS, () => {
+      sameRequest = false;
+    });
     plan?.logger.info({ event: 'process.stopping', signal });
     plan?.readiness?.drop();
     told.abort();

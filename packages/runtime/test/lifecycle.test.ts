@@ -160,12 +160,14 @@ test('a stop that hangs is given up after the deadline, and the rest still stops
   expect(JSON.stringify(host.logs)).toContain('log: did not stop within 5000 ms');
 });
 
-test('a second signal ends the process at once', async () => {
+test('a signal a second after the first ends the process at once; those before it are the same request', async () => {
   const host = createProcess();
+  const clock = createTestClock();
   let finish = (): void => undefined;
   const slow = { api: { stop: () => new Promise<void>((resolve) => (finish = resolve)) } };
   const done = runProcess(
     plan(host, createParts([], slow), {
+      clock,
       onStarted: () => {
         host.signal('SIGINT');
       },
@@ -173,9 +175,14 @@ test('a second signal ends the process at once', async () => {
     host.hooks,
   );
   await new Promise((resolve) => setImmediate(resolve));
+  host.signal('SIGINT');
+  clock.advance(999);
+  host.signal('SIGTERM');
   expect(host.exits).toEqual([]);
+  clock.advance(1);
   host.signal('SIGINT');
   expect(host.exits).toEqual([1]);
+  expect(host.logs.map((entry) => entry['event'])).toEqual(['process.stopping', 'process.killed']);
   finish();
   await done;
 });
