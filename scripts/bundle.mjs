@@ -1,8 +1,9 @@
 // Bundles the service in the current directory: its own code and the packages of this repository into dist/*.cjs,
 // everything from npm left to node_modules.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
+import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { build } from 'esbuild';
 
 const HERE = process.cwd();
@@ -41,3 +42,17 @@ await build({
   logLevel: 'warning',
   plugins: [npmStaysOutside],
 });
+
+// A mapping where another source line begins is enough to name the lines of a stack. The rest is three quarters of what a
+// process reads and keeps in memory from its first error on.
+for (const file of readdirSync('dist').filter((name) => name.endsWith('.cjs.map'))) {
+  const place = path.join('dist', file);
+  const { mappings, ...map } = JSON.parse(readFileSync(place, 'utf8'));
+  const lines = decode(mappings).map((segments) =>
+    segments
+      .filter((segment) => segment.length > 1)
+      .filter(([, source, line], n, all) => source !== all[n - 1]?.[1] || line !== all[n - 1]?.[2])
+      .map((segment) => segment.slice(0, 4)),
+  );
+  writeFileSync(place, JSON.stringify({ ...map, names: [], mappings: encode(lines) }));
+}

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { SourceMap, type SourceMapPayload } from 'node:module';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { type RunningAllInOne, removeDataDir, startAllInOne, temporaryDataDir } from '@milena/testing';
 
 /** Starts it with this environment and returns what it said before it gave up. */
@@ -75,4 +78,29 @@ describe('starting the all-in-one', () => {
       removeDataDir(milena.dataDir);
     }
   }, 90_000);
+
+  it('names the lines of its sources in a stack', () => {
+    const root = path.resolve(__dirname, '../..');
+    const dist = path.join(root, 'services/all-in-one/dist');
+    const map = new SourceMap(
+      JSON.parse(readFileSync(path.join(dist, 'main.cjs.map'), 'utf8')) as SourceMapPayload,
+    );
+    const lineOf = (file: string, text: string) =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .findIndex((line) => line.includes(text));
+    const places = [
+      ['packages/runtime/src/lifecycle.ts', 'function listenForStop('],
+      ['services/recorder/src/stream.ts', 'await (filling ??= fill('],
+      ['services/ingest/src/append-batcher.ts', 'export function createAppendBatcher'],
+    ] as const;
+    for (const [file, text] of places) {
+      const line = lineOf(path.join(dist, 'main.cjs'), text.replace('export ', ''));
+      expect(line).toBeGreaterThan(0);
+      expect(map.findEntry(line, 8)).toMatchObject({
+        originalSource: path.relative(dist, path.join(root, file)),
+        originalLine: lineOf(path.join(root, file), text),
+      });
+    }
+  });
 });

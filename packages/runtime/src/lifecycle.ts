@@ -74,6 +74,8 @@ export async function runProcess(
   plan: ProcessPlan | (() => ProcessPlan | Promise<ProcessPlan>),
   hooks: ProcessHooks,
 ): Promise<void> {
+  // The first stack of a process reads its source map, some 10 ms: now, not when the first endpoint fails.
+  String(new Error().stack);
   const stopRequest = listenForStop(hooks);
   let ready: ProcessPlan;
   try {
