@@ -8,6 +8,8 @@ import type { Target } from './target.ts';
 export const KEEP_ALIVE_MS = 4000;
 /** Larger response headers are refused as no valid response. */
 const MAX_HEADER_BYTES = 16_384;
+/** Node reads the stack of what a socket is destroyed with. That of one error for all is made once, not for each timeout. */
+const DESTROYED = new Error('It was closed from this side');
 
 /** At most one open connection to one origin, for one exchange at a time. */
 export interface Connection {
@@ -73,7 +75,7 @@ export function createConnection(target: Target, connect: Connect, onClose: () =
     },
     destroy: () => {
       abandonConnect?.();
-      return client.destroy();
+      return client.destroy(DESTROYED);
     },
   };
 }

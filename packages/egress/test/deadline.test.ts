@@ -46,6 +46,27 @@ describe('the deadline', () => {
     expect(await result).toMatchObject({ ok: true, http_status: 200, response_body: 'here' });
   });
 
+  it('many that pass at once make no stack for each, which holds up all others', async () => {
+    const endpoint = await shop.raw(() => undefined);
+    const stackMaker = Error as { prepareStackTrace?: unknown };
+    const former = stackMaker.prepareStackTrace;
+    let stacks = 0;
+    stackMaker.prepareStackTrace = (error: Error) => {
+      stacks += 1;
+      return String(error);
+    };
+    try {
+      const results = await Promise.all(
+        Array.from({ length: 10 }, () => shop.post(endpoint.url, { timeoutMs: 50 })),
+      );
+      expect(results.map((result) => result.error_kind)).toEqual(results.map(() => 'timeout'));
+      await shop.close();
+      expect(stacks).toBeLessThan(2);
+    } finally {
+      stackMaker.prepareStackTrace = former;
+    }
+  });
+
   it('headers that never come end as timeout, exactly at the deadline', async () => {
     const clock = createTestClock();
     const client = shop.client({ clock });
