@@ -19,7 +19,7 @@ const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.sli
   stdio: 'inherit',
 });
 // The child takes a signal that it also got itself, from a terminal or a supervisor, as the same request to stop.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('close', (code, signal) => {
   process.exit(code ?? (signal === 'SIGINT' ? 130 : 1));
 });

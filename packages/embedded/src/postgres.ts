@@ -57,9 +57,9 @@ export interface EmbeddedPostgres {
 
 /**
  * Starts a Postgres server of its own on `dataDir` (made when absent), reachable on 127.0.0.1 only. It runs in its own
- * process group: Ctrl-C reaches it through `stop`, after our own work is drained. When this process exits
- * without a stop, the server ends as well; one left behind by a killed process is ended first, so the caller must hold
- * a lock on the directory. As root it runs as the account `postgres` or `nobody`, because Postgres refuses root.
+ * process group: Ctrl-C reaches it through `stop`, after our own work is drained. When this process exits without a stop,
+ * the server ends as well; one left behind by a killed process is ended first, so the caller must hold a lock on the
+ * directory. As root it runs as the account `postgres` or `nobody`, because Postgres refuses root.
  * @throws Error with the end of the server's log when it doesn't come up
  */
 export async function startEmbeddedPostgres(options: {
@@ -88,11 +88,7 @@ export async function startEmbeddedPostgres(options: {
     settings: { ...SETTINGS, ...options.settings },
   });
   let stopping: Promise<void> | null = null;
-  // A second signal and an uncaught exception are exits without a stop.
-  const endWithUs = (): void => void server.kill('SIGINT');
-  process.once('exit', endWithUs);
   server.once('exit', (code, signal) => {
-    process.off('exit', endWithUs);
     if (stopping === null) options.logger?.error({ event: 'postgres.died', code, signal });
   });
   return {
@@ -204,6 +200,10 @@ async function launch(job: Launch): Promise<ChildProcess> {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   });
+  // A second signal and an uncaught exception are exits without a stop, also while it starts.
+  const endWithUs = (): void => void server.kill('SIGINT');
+  process.once('exit', endWithUs);
+  server.once('exit', () => process.off('exit', endWithUs));
   server.once('error', (error) => (failure = error));
   server.once('exit', (code, signal) => (failure ??= new Error(`it exited with ${signal ?? code ?? '?'}`)));
   try {

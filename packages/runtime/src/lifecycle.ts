@@ -39,16 +39,20 @@ export interface ProcessHooks {
 /** What letting go may take after a drain was cut off, before the process is ended all the same. */
 const LETTING_GO_MS = 2000;
 
-/** Signals within this time of the first are the same request: one to a whole process group also comes from a parent that passes it on. */
+/**
+ * Signals within this time of the first are the same request: one to a whole process group also comes from a parent that
+ * passes it on.
+ */
 const SAME_REQUEST_MS = 1000;
 
 /** The real process, as main.ts hands it in: nothing else may end it. */
-export function processHooks(host: Pick<NodeJS.Process, 'on' | 'exit' | 'stderr'>): ProcessHooks {
+export function processHooks(host: Pick<NodeJS.Process, 'on' | 'exit' | 'stdout' | 'stderr'>): ProcessHooks {
+  // Nobody may be listening any more, which ends nothing.
+  for (const stream of [host.stdout, host.stderr]) stream.on('error', () => undefined);
   return {
     exit: (code) => host.exit(code),
     onSignal: (listener) => {
-      host.on('SIGTERM', listener);
-      host.on('SIGINT', listener);
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) host.on(signal, listener);
     },
     onFault: (listener) => {
       host.on('uncaughtException', listener);
@@ -63,9 +67,10 @@ export function processHooks(host: Pick<NodeJS.Process, 'on' | 'exit' | 'stderr'
 }
 
 /**
- * Runs a process from start to exit: starts the parts, waits for SIGTERM or SIGINT, drops readiness, stops the parts in
- * reverse. Exit code 0 after a clean stop; 1 when a part failed to start or to stop, when the stop took too long, on a
- * signal a second or more after the first, and at once on an uncaught exception. An OperatorError (a wrong setting) is printed without a stack.
+ * Runs a process from start to exit: starts the parts, waits for SIGTERM, SIGINT or SIGHUP (its terminal was closed), drops
+ * readiness, stops the parts in reverse. Exit code 0 after a clean stop; 1 when a part failed to start or to stop, when the
+ * stop took too long, on a signal a second or more after the first, and at once on an uncaught exception. An OperatorError
+ * (a wrong setting) is printed without a stack.
  *
  * @param plan the parts, or a function that reads the configuration and makes them; what it throws is a failed start
  * @returns after `exit` was called; never rejects

@@ -7,18 +7,20 @@ function createHost() {
   host.exits = [];
   const asProcess = Object.assign(host, {
     exit: (code: number) => host.exits.push(code),
-    stderr: { write: (text: string) => host.written.push(text) },
+    stdout: new EventEmitter(),
+    stderr: Object.assign(new EventEmitter(), { write: (text: string) => host.written.push(text) }),
   });
-  return { host, hooks: processHooks(asProcess as unknown as NodeJS.Process) };
+  return { host: asProcess, hooks: processHooks(asProcess as unknown as NodeJS.Process) };
 }
 
-test('SIGTERM and SIGINT are heard, each as itself', () => {
+test('SIGTERM, SIGINT and SIGHUP are heard, each as itself', () => {
   const { host, hooks } = createHost();
   const heard: string[] = [];
   hooks.onSignal((signal) => heard.push(signal));
   host.emit('SIGTERM', 'SIGTERM');
   host.emit('SIGINT', 'SIGINT');
-  expect(heard).toEqual(['SIGTERM', 'SIGINT']);
+  host.emit('SIGHUP', 'SIGHUP');
+  expect(heard).toEqual(['SIGTERM', 'SIGINT', 'SIGHUP']);
 });
 
 test('uncaught exceptions and unhandled rejections are both faults', () => {
@@ -38,4 +40,10 @@ test('exit and messages go to the process', () => {
   hooks.printError('so it is');
   hooks.exit(3);
   expect([host.written, host.exits]).toEqual([['so it is\n'], [3]]);
+});
+
+test('what can no longer be printed ends nothing', () => {
+  const { host } = createHost();
+  for (const stream of [host.stdout, host.stderr])
+    expect(() => stream.emit('error', new Error('EIO'))).not.toThrow();
 });

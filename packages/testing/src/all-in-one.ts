@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { NODE_FLAGS } from './service-process.ts';
+import { NODE_FLAGS, onFreePorts } from './service-process.ts';
 
-const MAIN = path.resolve(__dirname, '../../../services/all-in-one/dist/main.cjs');
+const ROOT = path.resolve(__dirname, '../../..');
+const MAIN = path.join(ROOT, 'services/all-in-one/dist/main.cjs');
 
 /** Of the message that it is ready, which comes after the file that says where. */
 const LAST_WORDS = 'Stop with Ctrl-C.';
@@ -21,8 +22,11 @@ export interface RunningAllInOne extends Endpoints {
   dataDir: string;
   /** What it printed so far. */
   output(): string;
-  /** SIGTERM, and waits for the end; rejects when it did not end well. */
-  stop(): Promise<void>;
+  /**
+   * SIGTERM, and waits for the end; rejects when it did not end well.
+   * @param signal sends something else to the process that was started: npm's, if it was started by it
+   */
+  stop(signal?: (pid: number) => void): Promise<void>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
 }
@@ -32,6 +36,8 @@ export interface AllInOneOptions {
   dataDir?: string;
   env?: Record<string, string>;
   main?: string;
+  /** By `npm start` and in a process group of its own, as a supervisor does; `main` is not looked at. */
+  byNpm?: boolean;
 }
 
 export function temporaryDataDir(): string {
@@ -49,6 +55,14 @@ function ended(child: ChildProcess): Promise<number | null> {
   });
 }
 
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 async function readyEndpoints(file: string, child: ChildProcess, output: () => string): Promise<Endpoints> {
   const deadline = Date.now() + 60_000;
   for (;;) {
@@ -57,10 +71,7 @@ async function readyEndpoints(file: string, child: ChildProcess, output: () => s
         `the all-in-one ended with ${String(child.exitCode)} before it was ready:\n${output()}`,
       );
     }
-    if (existsSync(file) && output().includes(LAST_WORDS)) {
-      const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints;
-      if (endpoints.pid === child.pid) return endpoints;
-    }
+    if (output().includes(LAST_WORDS)) return JSON.parse(readFileSync(file, 'utf8')) as Endpoints;
     if (Date.now() > deadline) {
       child.kill('SIGKILL');
       throw new Error(`the all-in-one was not ready within a minute:\n${output()}`);
@@ -69,21 +80,20 @@ async function readyEndpoints(file: string, child: ChildProcess, output: () => s
   }
 }
 
+function spawnAllInOne({ main = MAIN, byNpm = false, env }: AllInOneOptions, dataDir: string) {
+  const [program, args] = byNpm ? ['npm', ['start', '--silent']] : [process.execPath, [...NODE_FLAGS, main]];
+  return spawn(program, args, {
+    cwd: byNpm ? ROOT : undefined,
+    detached: byNpm,
+    env: onFreePorts({ DATA_DIR: dataDir, ...env }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
 /** Starts the built all-in-one on free ports and waits until it is ready. */
 export async function startAllInOne(options: AllInOneOptions = {}): Promise<RunningAllInOne> {
   const dataDir = options.dataDir ?? temporaryDataDir();
-  const child = spawn(process.execPath, [...NODE_FLAGS, options.main ?? MAIN], {
-    env: {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      PORT: '0',
-      ADMIN_PORT: '0',
-      DEMO_RECEIVER_PORT: '0',
-      DATA_DIR: dataDir,
-      ...options.env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawnAllInOne(options, dataDir);
   // Whoever ends without stopping it does not leave it behind; killed, it would leave its database behind.
   const orphaned = (): void => void child.kill('SIGTERM');
   process.once('exit', orphaned);
@@ -99,13 +109,15 @@ export async function startAllInOne(options: AllInOneOptions = {}): Promise<Runn
     ...endpoints,
     dataDir,
     output: () => text,
-    stop: async () => {
-      child.kill('SIGTERM');
+    stop: async (signal) => {
+      if (signal && child.pid !== undefined) signal(child.pid);
+      else child.kill('SIGTERM');
       const code = await ended(child);
       if (code !== 0) throw new Error(`the all-in-one ended with ${String(code)}:\n${text}`);
     },
     kill: async () => {
-      child.kill('SIGKILL');
+      if (options.byNpm && child.pid !== undefined) killGroup(child.pid);
+      else child.kill('SIGKILL');
       await ended(child);
     },
   };

@@ -15,6 +15,16 @@ export const NODE_FLAGS = [
 ];
 const START_TIMEOUT_MS = 60_000;
 
+/** The environment of a program that is started on free ports; it inherits nothing else. */
+export const onFreePorts = (env: Record<string, string>): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  PORT: '0',
+  ADMIN_PORT: '0',
+  DEMO_RECEIVER_PORT: '0',
+  ...env,
+});
+
 /** A built service as a process of its own, told where it listens by its own log. */
 export interface ServiceProcess {
   name: string;
@@ -53,14 +63,7 @@ export async function startServiceProcess(
 ): Promise<ServiceProcess> {
   const name = path.basename(place);
   const child = spawn(process.execPath, [...NODE_FLAGS, path.join(root, place, 'dist/main.cjs')], {
-    env: {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      PORT: '0',
-      ADMIN_PORT: '0',
-      DEMO_RECEIVER_PORT: '0',
-      ...env,
-    },
+    env: onFreePorts(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const logDir = process.env['TEST_LOG_DIR'];
