@@ -1,8 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { type RunningAllInOne, removeDataDir, startAllInOne, temporaryDataDir } from '@milena/testing';
+import {
+  NODE_FLAGS,
+  onFreePorts,
+  type RunningAllInOne,
+  removeDataDir,
+  startAllInOne,
+  temporaryDataDir,
+} from '@milena/testing';
+import { eventually } from '../src/client.ts';
 
 /** Starts it with this environment and returns what it said before it gave up. */
 async function refusal(env: Record<string, string>, dataDir = temporaryDataDir()): Promise<string> {
@@ -18,6 +28,16 @@ async function refusal(env: Record<string, string>, dataDir = temporaryDataDir()
     throw new Error('it started');
   }
   return said;
+}
+
+/** Where it listens; null until it does. */
+async function apiOf(dataDir: string): Promise<string | null> {
+  try {
+    const text = await readFile(path.join(dataDir, 'endpoints.json'), 'utf8');
+    return (JSON.parse(text) as { api: string }).api;
+  } catch {
+    return null;
+  }
 }
 
 describe('starting the all-in-one', () => {
@@ -76,6 +96,33 @@ describe('starting the all-in-one', () => {
     } finally {
       await milena.stop();
       removeDataDir(milena.dataDir);
+    }
+  }, 90_000);
+
+  it('works and stops when nothing can be printed', async () => {
+    const dataDir = temporaryDataDir();
+    const main = path.resolve(__dirname, '../../services/all-in-one/dist/main.cjs');
+    // Open for reading only: each write fails, as on a full disk.
+    const unwritable = openSync(main, 'r');
+    const child = spawn(process.execPath, [...NODE_FLAGS, main], {
+      env: onFreePorts({ DATA_DIR: dataDir, LOG_LEVEL: 'info' }),
+      stdio: ['ignore', unwritable, unwritable],
+    });
+    closeSync(unwritable);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    try {
+      const api = await eventually(
+        () => apiOf(dataDir),
+        (url) => url !== null,
+        60_000,
+      );
+      expect((await fetch(`${String(api)}/ready`)).status).toBe(200);
+      child.kill('SIGTERM');
+      expect(await ended).toBe(0);
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+      removeDataDir(dataDir);
     }
   }, 90_000);
 

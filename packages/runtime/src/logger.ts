@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { createLogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -33,5 +34,6 @@ export function createLogger(options: {
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: REDACTED, censor: '[redacted]' },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  // Not pino's own output: after an error other than EAGAIN or EPIPE it ends the process, or hangs in trying again for ever.
+  return pino(settings, options.destination ?? createLogOutput(options.service));
 }
