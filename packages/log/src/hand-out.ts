@@ -32,12 +32,19 @@ export interface PartitionReader {
   /** The next record, or undefined when there is none yet. */
   peek(): StoredRecord | undefined;
   advance(): void;
+  /** Once more the record at an offset, undefined when it has grown too old meanwhile. Absent where reading it is costly. */
+  reread?(offset: number): StoredRecord | undefined;
 }
 
-/** A record read before its time, and its ticket in the offset tracker. */
+/** A record that was read before its time. */
 export interface HeldRecord {
-  record: StoredRecord;
+  /** null: it is read once more when its time has come. Thousands that stay in memory until then make collections long. */
+  record: StoredRecord | null;
+  offset: number;
+  /** In the offset tracker. */
   ticket: number;
+  /** Of its value. */
+  bytes: number;
 }
 
 /** What handing out needs of a consumer. */
@@ -62,9 +69,8 @@ export function takeTurn<R extends PartitionReader>(reader: R, hand: Hand<R>): O
     if (hand.paused || !reader.active) return 'empty';
     const held = window.peek(id);
     if (held !== undefined) {
-      if (!budget.fits(held.record.value.length)) return 'blocked';
-      window.take(id);
-      handOut(reader, held, hand);
+      if (!budget.fits(held.bytes)) return 'blocked';
+      if (!takeHeld(reader, held, hand)) return 'empty';
       continue;
     }
     // Its timer queues the partition again when something leaves the window.
@@ -79,11 +85,29 @@ export function takeTurn<R extends PartitionReader>(reader: R, hand: Hand<R>): O
     const early = dueAt !== null && dueAt > now;
     if (!early && !budget.fits(value.length)) return 'blocked';
     reader.advance();
-    const read = { record, ticket: reader.tracker.track(offset) };
-    if (early) window.hold(id, read, dueAt, value.length);
-    else handOut(reader, read, hand);
+    const ticket = reader.tracker.track(offset);
+    if (early) {
+      const kept = reader.reread === undefined ? record : null;
+      window.hold(id, { record: kept, offset, ticket, bytes: value.length }, dueAt, value.length);
+    } else handOut(reader, record, ticket, hand);
   }
   return 'more';
+}
+
+/** @returns false when it could not be read; it stays held, and is tried again later */
+function takeHeld<R extends PartitionReader>(reader: R, held: HeldRecord, hand: Hand<R>): boolean {
+  const { offset, ticket } = held;
+  let record: StoredRecord | undefined;
+  try {
+    record = held.record ?? reader.reread?.(offset);
+  } catch (error) {
+    hand.onReadFailed(reader, error);
+    return false;
+  }
+  hand.window.take(reader.partition.id);
+  if (record !== undefined) handOut(reader, record, ticket, hand);
+  else if (reader.tracker.done(ticket)) hand.onDone(reader);
+  return true;
 }
 
 /** It was done before the partition came here. */
@@ -102,7 +126,12 @@ function peekSafely<R extends PartitionReader>(reader: R, hand: Hand<R>): Stored
   }
 }
 
-function handOut<R extends PartitionReader>(reader: R, { record, ticket }: HeldRecord, hand: Hand<R>): void {
+function handOut<R extends PartitionReader>(
+  reader: R,
+  record: StoredRecord,
+  ticket: number,
+  hand: Hand<R>,
+): void {
   const { budget } = hand;
   const { partition } = reader;
   const bytes = record.value.length;

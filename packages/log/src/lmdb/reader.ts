@@ -56,6 +56,10 @@ export function createReader(
       }
       if (reader.position >= partition.next) partition.recent.release();
     },
+    reread: (offset) => {
+      const bytes = storage.get(recordKey(partition.topicId, partition.partition, offset));
+      return bytes && recordOf(offset, bytes);
+    },
     close: () => {
       reader.active = false;
       chunk = [];
@@ -79,10 +83,15 @@ function readChunk(
     recordKey(topicId, partition, next),
     CHUNK_RECORDS,
   )) {
-    const { key, headers, value } = decodeRecord(entry.value);
-    records.push({ offset: offsetOf(entry.key), key, headers, value, dueAt: dueAtOf(headers) });
-    bytes += value.length;
+    const record = recordOf(offsetOf(entry.key), entry.value);
+    records.push(record);
+    bytes += record.value.length;
     if (bytes >= CHUNK_BYTES) break;
   }
   return records;
+}
+
+function recordOf(offset: number, bytes: Buffer): StoredRecord {
+  const { key, headers, value } = decodeRecord(bytes);
+  return { offset, key, headers, value, dueAt: dueAtOf(headers) };
 }
