@@ -32,9 +32,9 @@ export interface ConsumedRecord extends LogRecord {
   /**
    * Marks the record done. Acks may come in any order; what is committed is the highest contiguous mark and which
    * records beyond it are done, so a later success never commits past an earlier record that is still open, nor comes
-   * again with it. An ack after the partition was taken away is ignored.
+   * again with it. An ack after the partition was taken away is ignored. It may be kept without the record.
    */
-  ack(): void;
+  readonly ack: () => void;
 }
 
 export interface ConsumeOptions {

@@ -182,7 +182,9 @@ export interface DeadLetterStore {
 /** One insert, filled row by row. It keeps the bytes that will be sent, not the rows. */
 export interface InsertBatch<Row> {
   add(row: Row): void;
-  /** How many were added. */
+  /** Takes out what is not wanted any more, by place in the order of `add`; not once `store` was called. */
+  keep(wanted: (place: number) => boolean): void;
+  /** How many there are. */
   size(): number;
   /**
    * Resolves when the rows are stored. After a failure it may be called again, and stores what the store does not have

@@ -39,6 +39,18 @@ test('the memory of former lines takes the next ones, and is grown when it is to
   expect(second.bytes().toString('utf8')).toBe(`["short"]\n["${'y'.repeat(2_000_000)}"]\n`);
 });
 
+test('lines that are not wanted any more are taken out, and others can follow', () => {
+  const lines = createLines();
+  for (const n of [0, 1, 2, 3, 4]) lines.add(['ä'.repeat(n), n]);
+  lines.keep((place) => place % 2 === 1);
+  expect([lines.size(), lines.bytes().toString('utf8')]).toEqual([2, '["ä",1]\n["äää",3]\n']);
+  lines.add(['next']);
+  lines.keep((place) => place > 0);
+  expect([lines.size(), lines.bytes().toString('utf8')]).toEqual([2, '["äää",3]\n["next"]\n']);
+  lines.keep(() => false);
+  expect([lines.size(), lines.bytes().length]).toEqual([0, 0]);
+});
+
 test('nothing added is nothing sent', () => {
   expect(createLines().bytes().length).toBe(0);
 });

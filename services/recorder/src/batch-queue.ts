@@ -1,38 +1,56 @@
+/** What is gathered for one write. */
+export interface Batch<Item> {
+  add(item: Item): void;
+  /** Takes out what came from these partitions; not called any more once `write` was. */
+  drop(partitions: readonly number[]): void;
+  /** Called again after a failure. */
+  write(): Promise<void>;
+}
+
+interface Gathered<Item> {
+  batch: Batch<Item>;
+  items: number;
+  bytes: number;
+}
+
 interface BatchQueue<Item> {
+  /** Adds to the last batch, or to a new one; a single item above the bytes goes alone. */
   push(item: Item, bytes: number): void;
-  /** The oldest items up to the bounds; a single item above the bytes goes alone. */
-  takeBatch(): Item[];
-  /** Forgets these items. */
-  drop(unwanted: (item: Item) => boolean): void;
+  /** The oldest batch. */
+  take(): Gathered<Item> | undefined;
+  drop(partitions: readonly number[]): void;
   isEmpty(): boolean;
-  /** A batch can't grow further. */
+  /** The oldest batch can't grow further. */
   isFull(): boolean;
 }
 
-export function createBatchQueue<Item>(bounds: { maxItems: number; maxBytes: number }): BatchQueue<Item> {
-  let waiting: { item: Item; bytes: number }[] = [];
-  let waitingBytes = 0;
+export function createBatchQueue<Item>(options: {
+  begin: () => Batch<Item>;
+  maxItems: number;
+  maxBytes: number;
+}): BatchQueue<Item> {
+  const { begin, maxItems, maxBytes } = options;
+  const waiting: Gathered<Item>[] = [];
   return {
     push: (item, bytes) => {
-      waiting.push({ item, bytes });
-      waitingBytes += bytes;
-    },
-    takeBatch: () => {
-      let bytes = 0;
-      let count = 0;
-      for (const entry of waiting) {
-        if (count === bounds.maxItems || (count > 0 && bytes + entry.bytes > bounds.maxBytes)) break;
-        bytes += entry.bytes;
-        count += 1;
+      let last = waiting.at(-1);
+      if (last === undefined || last.items >= maxItems || last.bytes + bytes > maxBytes) {
+        last = { batch: begin(), items: 0, bytes: 0 };
+        waiting.push(last);
       }
-      waitingBytes -= bytes;
-      return waiting.splice(0, count).map((entry) => entry.item);
+      last.batch.add(item);
+      last.items += 1;
+      last.bytes += bytes;
     },
-    drop: (unwanted) => {
-      waiting = waiting.filter((entry) => !unwanted(entry.item));
-      waitingBytes = waiting.reduce((sum, entry) => sum + entry.bytes, 0);
+    take: () => waiting.shift(),
+    drop: (partitions) => {
+      for (const { batch } of waiting) batch.drop(partitions);
     },
     isEmpty: () => waiting.length === 0,
-    isFull: () => waiting.length >= bounds.maxItems || waitingBytes >= bounds.maxBytes,
+    isFull: () => {
+      const [first] = waiting;
+      if (first === undefined) return false;
+      return waiting.length > 1 || first.items >= maxItems || first.bytes >= maxBytes;
+    },
   };
 }

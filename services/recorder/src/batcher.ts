@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from '@milena/runtime';
-import { createBatchQueue } from './batch-queue.ts';
+import { createBatchQueue, type Batch } from './batch-queue.ts';
 import { keepTrying } from './keep-trying.ts';
 
 interface BatcherOptions<Item> {
@@ -8,16 +8,15 @@ interface BatcherOptions<Item> {
   lingerMs: number;
   maxItems: number;
   maxBytes: number;
-  /** Called once for each batch. What it returns writes the batch, and is called again until it resolves. */
-  writer: (items: readonly Item[]) => () => Promise<void>;
+  begin: () => Batch<Item>;
   /** A try failed; the next one follows after `retryInMs`. */
   onFailure: (error: unknown, items: number, tries: number, retryInMs: number) => void;
 }
 
 interface Batcher<Item> {
   add(item: Item, bytes: number): void;
-  /** Forgets items that are not being written yet. */
-  drop(unwanted: (item: Item) => boolean): void;
+  /** Forgets what came from these partitions and is not being written yet. */
+  drop(partitions: readonly number[]): void;
   /** Writes what is there without lingering. Resolves when all is written, at the latest after `deadlineMs`; then the rest is given up. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -28,7 +27,7 @@ interface Batcher<Item> {
  * nothing.
  */
 export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
-  const { clock, lingerMs, writer, onFailure } = options;
+  const { clock, lingerMs, onFailure } = options;
   const queue = createBatchQueue<Item>(options);
   const givenUp = new AbortController();
   let cancelLinger: CancelTimer | null = null;
@@ -47,13 +46,14 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
   async function run(): Promise<void> {
     while (ready() && !givenUp.signal.aborted) {
       stopLingering();
-      const items = queue.takeBatch();
+      const next = queue.take();
+      if (next === undefined) break;
       await keepTrying({
         clock,
         signal: givenUp.signal,
-        attempt: writer(items),
+        attempt: () => next.batch.write(),
         onFailure: (error, tries, retryInMs) => {
-          onFailure(error, items.length, tries, retryInMs);
+          onFailure(error, next.items, tries, retryInMs);
         },
       });
     }
@@ -79,8 +79,8 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
       queue.push(item, bytes);
       wake();
     },
-    drop: (unwanted) => {
-      queue.drop(unwanted);
+    drop: (partitions) => {
+      queue.drop(partitions);
     },
     drain: async (deadlineMs) => {
       draining = true;

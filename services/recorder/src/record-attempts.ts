@@ -35,13 +35,16 @@ export function recordAttempts(deps: RecordDeps): StreamSpec<LogEntry> {
       const dispositions = beginDispositions(deps);
       const attempts = beginAttempts(deps);
       return {
-        add: (entry, maybeStored) => {
+        add: (entry, ...origin) => {
           if (entry.kind === 'attempt') {
-            attempts.add(entry.attempt, maybeStored);
+            attempts.add(entry.attempt, ...origin);
             return;
           }
-          dispositions.add(entry.disposition, maybeStored);
-          if (entry.event) events.add(filteredEvent(entry.disposition, entry.event), maybeStored);
+          dispositions.add(entry.disposition, ...origin);
+          if (entry.event) events.add(filteredEvent(entry.disposition, entry.event), ...origin);
+        },
+        drop: (partitions) => {
+          for (const table of [events, dispositions, attempts]) table.drop(partitions);
         },
         store: async () => {
           // Events first: until its row is there, a filtered delivery does not exist for readers.

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { createLagReporter, type ConsumedRecord, type LogConsumer, type MessageLog } from '@milena/log';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
+import type { Batch } from './batch-queue.ts';
 import { createBatcher } from './batcher.ts';
 import type { TableBatch } from './tables.ts';
 
@@ -41,8 +41,6 @@ interface Outage {
 
 /** Well below the linger of a batch: it is the store that wants few large writes, and the log few large reads. */
 const GATHER_MS = 250;
-/** Whoever waits for the event loop meanwhile waits for less than a millisecond. */
-const ROWS_AT_ONCE = 32;
 /** Batches that may be in hand: one being written, one gathering, and some slack between them. */
 const BATCHES_IN_HAND = 3;
 
@@ -66,7 +64,7 @@ export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stre
           batcher.add(record, record.value.length);
         },
         onRevoked: (partitions) => {
-          batcher.drop(({ partition }) => partitions.includes(partition));
+          batcher.drop(partitions);
         },
         maxUnackedRecords: deps.maxRecords * BATCHES_IN_HAND,
         maxUnackedBytes: deps.maxBytes * BATCHES_IN_HAND,
@@ -94,17 +92,7 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
     lingerMs: deps.lingerMs,
     maxItems: deps.maxRecords,
     maxBytes: deps.maxBytes,
-    writer: (records) => {
-      const batch = spec.begin();
-      // Not before: thousands of rows that lived as long as their batch gathers would cost more than to decode them.
-      let filling: Promise<void> | null = null;
-      return async () => {
-        await (filling ??= fill(deps, spec, records, batch));
-        await batch.store();
-        outage.since = null;
-        for (const record of records) record.ack();
-      };
-    },
+    begin: () => beginRecords(deps, spec, outage),
     onFailure: (error, records, tries, retryInMs) => {
       outage.since ??= clock.now();
       logger.error({
@@ -119,21 +107,29 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
   });
 }
 
-/** One row after the other, and what else the process does in between: a second's rows take some 10 ms. */
-async function fill<Row>(
-  deps: StreamDeps,
-  spec: StreamSpec<Row>,
-  records: readonly ConsumedRecord[],
-  batch: TableBatch<Row>,
-): Promise<void> {
-  let rows = 0;
-  for (const record of records) {
-    for (const row of decodeOrSkip(deps, spec, record)) {
-      batch.add(row, record.maybeRedelivered);
-      rows += 1;
-      if (rows % ROWS_AT_ONCE === 0) await setImmediate();
-    }
-  }
+/**
+ * A record becomes rows, and these bytes, as soon as it comes: what takes 10 ms for those of half a second takes no time
+ * at once then, and of thousands of records nothing but their acks lives as long as their batch gathers.
+ */
+function beginRecords<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outage): Batch<ConsumedRecord> {
+  const table = spec.begin();
+  let slips: Pick<ConsumedRecord, 'partition' | 'ack'>[] = [];
+  return {
+    add: (record) => {
+      const { partition, ack, maybeRedelivered } = record;
+      for (const row of decodeOrSkip(deps, spec, record)) table.add(row, partition, maybeRedelivered);
+      slips.push({ partition, ack });
+    },
+    drop: (partitions) => {
+      table.drop(partitions);
+      slips = slips.filter(({ partition }) => !partitions.includes(partition));
+    },
+    write: async () => {
+      await table.store();
+      outage.since = null;
+      for (const { ack } of slips) ack();
+    },
+  };
 }
 
 /** Trying what is malformed again changes nothing, and holding it back would hold back all that follow: it is passed over. */

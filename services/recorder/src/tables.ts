@@ -9,8 +9,13 @@ export interface TableDeps {
 
 /** What a batch of records means for one table. */
 export interface TableBatch<Row> {
-  /** @param maybeStored it may be stored already: another recorder may have had it, or the log may have it twice */
-  add(row: Row, maybeStored: boolean): void;
+  /**
+   * @param partition where its record came from
+   * @param maybeStored it may be stored already: another recorder may have had it, or the log may have it twice
+   */
+  add(row: Row, partition: number, maybeStored: boolean): void;
+  /** Takes out the rows from these partitions; not once `store` was called. */
+  drop(partitions: readonly number[]): void;
   /** Resolves when all rows are stored. After a failure it is called again, and stores what is missing. */
   store(): Promise<void>;
 }
@@ -29,10 +34,13 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
   const { table, insert, happenedAt, sift } = spec;
   const { clock, logger, metrics } = deps;
   let oldest = Infinity;
-  let doubtful: Row[] = [];
+  let doubtful: { row: Row; partition: number }[] = [];
+  /** Of the rows of the insert. */
+  let origins: number[] = [];
   let stored = false;
-  const take = (row: Row): void => {
+  const take = (row: Row, partition: number): void => {
     insert.add(row);
+    origins.push(partition);
     oldest = Math.min(oldest, happenedAt(row));
   };
   const store = async (): Promise<void> => {
@@ -50,14 +58,21 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
     logger.info({ event: `${table}.written`, rows, lag_ms: lagMs, duration_ms: clock.now() - startedAt });
   };
   return {
-    add: (row, maybeStored) => {
-      if (maybeStored && sift !== undefined) doubtful.push(row);
-      else take(row);
+    add: (row, partition, maybeStored) => {
+      if (maybeStored && sift !== undefined) doubtful.push({ row, partition });
+      else take(row, partition);
+    },
+    drop: (partitions) => {
+      const stays = (partition: number): boolean => !partitions.includes(partition);
+      const former = origins;
+      doubtful = doubtful.filter(({ partition }) => stays(partition));
+      origins = former.filter(stays);
+      if (origins.length < former.length) insert.keep((n) => stays(former[n] ?? -1));
     },
     store: async () => {
       if (sift !== undefined && doubtful.length > 0) {
         // The first answer stands: an insert whose end is unknown must be made again with the same rows.
-        for (const row of await sift(doubtful)) take(row);
+        for (const row of await sift(doubtful.map(({ row }) => row))) insert.add(row);
         doubtful = [];
       }
       // Another table of the same batch may have failed after this one: there is nothing more to do, or to tell, here.
@@ -82,10 +97,13 @@ export function notYetStored<Row>(
 
 /** For stores that take a list of rows, and know those they have. */
 export function listInsert<Row>(insert: (rows: readonly Row[]) => Promise<void>): InsertBatch<Row> {
-  const rows: Row[] = [];
+  let rows: Row[] = [];
   return {
     add: (row) => {
       rows.push(row);
+    },
+    keep: (wanted) => {
+      rows = rows.filter((_, n) => wanted(n));
     },
     size: () => rows.length,
     store: () => insert(rows),

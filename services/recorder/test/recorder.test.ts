@@ -178,13 +178,43 @@ describe('redelivery', () => {
   });
 
   test('what waits for a lost partition is left to its next owner', async () => {
-    const { feed, advance, consumer, rows } = await startRecorder();
-    const kept = delivery();
-    feed('lost', deliveryRecord(delivery()), { partition: 3 });
-    feed('kept', deliveryRecord(kept), { partition: 4 });
-    consumer(DELIVERIES).onRevoked?.([3]);
+    const { feed, advance, consumer, rows, letters, acked } = await startRecorder();
+    const [lost, kept] = [many(3), many(3)];
+    // By turns, the last two of them in doubt.
+    for (const [i, one] of lost.entries()) {
+      feed('lost', deliveryRecord(one), { partition: 3, maybeRedelivered: i === 2 });
+      feed('lost', attemptRecord(attempt(one)), { partition: 3 });
+      feed('lost', logRecord({ kind: 'disposition', disposition: disposition(one, 'deferred') }), {
+        partition: 3,
+      });
+      feed('lost', deadLetterRecord(one), { partition: 3 });
+      const other = kept[i]!;
+      feed(`event ${i}`, deliveryRecord(other), { partition: 4, maybeRedelivered: i === 2 });
+      feed(`attempt ${i}`, attemptRecord(attempt(other)), { partition: 5 });
+      feed(`letter ${i}`, deadLetterRecord(other), { partition: 4 });
+    }
+    for (const topic of [DELIVERIES, DELIVERY_LOG, DEAD_LETTER]) consumer(topic).onRevoked?.([3, 7]);
     await advance(500);
-    expect(rows.events).toEqual([kept.delivery_id]);
+    expect(rows.events).toEqual(kept.map((one) => one.delivery_id));
+    expect(letters.map((one) => one.delivery_id)).toEqual(rows.events);
+    expect([rows.attempts.length, rows.dispositions]).toEqual([3, []]);
+    const names = ['event', 'attempt', 'letter'].flatMap((what) => [0, 1, 2].map((i) => `${what} ${i}`));
+    expect(acked.sort()).toEqual(names.sort());
+  });
+
+  test('so is what waits behind a batch that is being written', async () => {
+    const { feed, advance, consumer, rows, acked, failures } = await startRecorder({ maxRecords: 2 });
+    failures.before = 1;
+    const [first, second, lost, kept] = [delivery(), delivery(), delivery(), delivery()];
+    for (const one of [first, second]) feed('written', deliveryRecord(one), { partition: 3 });
+    feed('lost', deliveryRecord(lost), { partition: 3 });
+    feed('kept', deliveryRecord(kept), { partition: 4 });
+    await settle();
+    consumer(DELIVERIES).onRevoked?.([3]);
+    await advance(100);
+    await advance(500);
+    expect(rows.events).toEqual([first, second, kept].map((one) => one.delivery_id));
+    expect(acked).toEqual(['written', 'written', 'kept']);
   });
 });
 

@@ -82,10 +82,13 @@ export function createMemoryStores() {
     return Promise.resolve();
   };
   const begin = <Row>(table: keyof typeof rows, idOf: (row: Row) => string): InsertBatch<Row> => {
-    const ids: string[] = [];
+    let ids: string[] = [];
     return {
       add: (row) => {
         ids.push(idOf(row));
+      },
+      keep: (wanted) => {
+        ids = ids.filter((_, place) => wanted(place));
       },
       size: () => ids.length,
       store: () => insert(table, ids),

@@ -119,17 +119,18 @@ function createTable<Row>(
   return () => {
     // Most inserts that are begun get no row: they leave the memory to those that do.
     let lines: Lines | null = null;
-    let count = 0;
+    let stored = 0;
     const insert = createInsert(clickhouse, table);
     return {
       add: (row) => {
         lines ??= createLines(takeMemory());
         lines.add(cells(row));
-        count += 1;
       },
-      size: () => count,
+      keep: (wanted) => lines?.keep(wanted),
+      size: () => lines?.size() ?? stored,
       store: async () => {
         if (lines === null) return;
+        stored = lines.size();
         await insert(lines.bytes());
         const memory = lines.memory();
         if (memory.length <= KEPT_BYTES) spare = memory;

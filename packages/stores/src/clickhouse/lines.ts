@@ -6,6 +6,9 @@ export type Cell = string | number | boolean | null | Record<string, string>;
 /** Rows in the format JSONCompactEachRow. */
 export interface Lines {
   add(row: readonly Cell[]): void;
+  /** Takes out what is not wanted, by place in the order of `add`. */
+  keep(wanted: (place: number) => boolean): void;
+  size(): number;
   bytes(): Buffer;
   /** All that they took up, for other lines once these are not needed any more. */
   memory(): Buffer;
@@ -21,6 +24,8 @@ const NEWLINE = 10;
 export function createLines(memory: Buffer = Buffer.allocUnsafe(FIRST_BYTES)): Lines {
   let buffer: Buffer = memory;
   let length = 0;
+  /** Where each line ends. */
+  let ends: number[] = [];
   return {
     add: (row) => {
       const line = stringifyRow(row);
@@ -34,7 +39,23 @@ export function createLines(memory: Buffer = Buffer.allocUnsafe(FIRST_BYTES)): L
       length += buffer.write(line, length);
       buffer[length] = NEWLINE;
       length += 1;
+      ends.push(length);
     },
+    keep: (wanted) => {
+      const kept: number[] = [];
+      let start = 0;
+      length = 0;
+      ends.forEach((end, place) => {
+        if (wanted(place)) {
+          buffer.copyWithin(length, start, end);
+          length += end - start;
+          kept.push(length);
+        }
+        start = end;
+      });
+      ends = kept;
+    },
+    size: () => ends.length,
     bytes: () => buffer.subarray(0, length),
     memory: () => buffer,
   };
