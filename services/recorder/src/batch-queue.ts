@@ -16,8 +16,8 @@ interface Gathered<Item> {
 interface BatchQueue<Item> {
   /** Adds to the last batch, or to a new one; a single item above the bytes goes alone. */
   push(item: Item, bytes: number): void;
-  /** The oldest batch. */
-  take(): Gathered<Item> | undefined;
+  /** The oldest batch. @throws RangeError when there is none */
+  take(): Gathered<Item>;
   drop(partitions: readonly number[]): void;
   isEmpty(): boolean;
   /** The oldest batch can't grow further. */
@@ -42,7 +42,11 @@ export function createBatchQueue<Item>(options: {
       last.items += 1;
       last.bytes += bytes;
     },
-    take: () => waiting.shift(),
+    take: () => {
+      const first = waiting.shift();
+      if (first === undefined) throw new RangeError('nothing is gathered');
+      return first;
+    },
     drop: (partitions) => {
       for (const { batch } of waiting) batch.drop(partitions);
     },

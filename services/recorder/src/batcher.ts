@@ -47,7 +47,6 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
     while (ready() && !givenUp.signal.aborted) {
       stopLingering();
       const next = queue.take();
-      if (next === undefined) break;
       await keepTrying({
         clock,
         signal: givenUp.signal,

@@ -35,12 +35,11 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
   const { clock, logger, metrics } = deps;
   let oldest = Infinity;
   let doubtful: { row: Row; partition: number }[] = [];
-  /** Of the rows of the insert. */
+  /** The partition of each row of the insert. */
   let origins: number[] = [];
   let stored = false;
-  const take = (row: Row, partition: number): void => {
+  const take = (row: Row): void => {
     insert.add(row);
-    origins.push(partition);
     oldest = Math.min(oldest, happenedAt(row));
   };
   const store = async (): Promise<void> => {
@@ -59,8 +58,12 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
   };
   return {
     add: (row, partition, maybeStored) => {
-      if (maybeStored && sift !== undefined) doubtful.push({ row, partition });
-      else take(row, partition);
+      if (maybeStored && sift !== undefined) {
+        doubtful.push({ row, partition });
+        return;
+      }
+      take(row);
+      origins.push(partition);
     },
     drop: (partitions) => {
       const stays = (partition: number): boolean => !partitions.includes(partition);
@@ -72,7 +75,7 @@ export function beginTable<Row>(deps: TableDeps, spec: TableSpec<Row>): TableBat
     store: async () => {
       if (sift !== undefined && doubtful.length > 0) {
         // The first answer stands: an insert whose end is unknown must be made again with the same rows.
-        for (const row of await sift(doubtful.map(({ row }) => row))) insert.add(row);
+        for (const row of await sift(doubtful.map(({ row }) => row))) take(row);
         doubtful = [];
       }
       // Another table of the same batch may have failed after this one: there is nothing more to do, or to tell, here.

@@ -177,6 +177,14 @@ describe('redelivery', () => {
     expect(acked).toEqual(['stored', 'lost', 'fresh']);
   });
 
+  test('the lag is told of rows that were in doubt, too', async () => {
+    const { feed, advance, metrics } = await startRecorder();
+    feed('late', deliveryRecord(delivery()), { maybeRedelivered: true });
+    await advance(500);
+    // Accepted a second before the recorder began.
+    expect(await metrics.registry.metrics()).toContain('milena_recorder_lag_seconds_sum{table="events"} 1.5');
+  });
+
   test('what waits for a lost partition is left to its next owner', async () => {
     const { feed, advance, consumer, rows, letters, acked } = await startRecorder();
     const [lost, kept] = [many(3), many(3)];
