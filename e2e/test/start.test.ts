@@ -138,7 +138,7 @@ describe('starting the all-in-one', () => {
         .findIndex((line) => line.includes(text));
     const places = [
       ['packages/runtime/src/lifecycle.ts', 'function listenForStop('],
-      ['services/recorder/src/stream.ts', 'await (filling ??= fill('],
+      ['services/recorder/src/stream.ts', 'await table.store();'],
       ['services/ingest/src/append-batcher.ts', 'export function createAppendBatcher'],
     ] as const;
     for (const [file, text] of places) {
