@@ -168,6 +168,7 @@ export function consumingGuarantees(hooks: Hooks): void {
         if (values.length === 5) consumer.pause();
       },
     });
+    await until('it has paused', () => values.length >= 5);
     await everyoneHadTheirChance(log, 20);
     expect(values).toHaveLength(5);
   });
