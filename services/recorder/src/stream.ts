@@ -108,8 +108,8 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
 }
 
 /**
- * A record becomes rows, and these bytes, as soon as it comes: what takes 10 ms for those of half a second takes no time
- * at once then, and of thousands of records nothing but their acks lives as long as their batch gathers.
+ * A record becomes rows, and these bytes, as soon as it comes: those of half a second would keep the event loop for 10 ms,
+ * and thousands of records that live as long as their batch gathers make collections long. Only their acks do.
  */
 function beginRecords<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outage): Batch<ConsumedRecord> {
   const table = spec.begin();
