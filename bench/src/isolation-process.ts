@@ -21,6 +21,7 @@ const HELP = `npm run bench:isolation -- [options]
   --json           print the figures as JSON as well
 
 Takes about 25 minutes: what a run leaves behind has to end before the next begins, which a hanging endpoint makes a minute.
+A disk that stalls decides every p99. With TMPDIR=/dev/shm the data is in memory, and the figures tell of the rest.
 `;
 
 const options = readOptions(HELP, {

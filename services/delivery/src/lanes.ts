@@ -97,6 +97,7 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
       for (const lane of lanes.values())
         purge(schedule, lane, (tenure) => (tenure.ended ? DROPPED : WORKER_STOPS));
       schedule.wake?.cancel();
+      schedule.lump?.();
     },
     dispose: () => {
       for (const lane of lanes.values()) lane.breaker.shutdown();

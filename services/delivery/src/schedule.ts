@@ -14,6 +14,12 @@ import {
 
 /** Rate-limited lanes are woken together at this grain rather than each by its own timer. */
 const WAKE_GRAIN_MS = 5;
+/**
+ * What a lane has to put off all at once goes in lumps of so many records, with this time between two, whatever the number
+ * of lanes: each takes an append and some 0.2 ms, and thousands in one go would hold up everybody's.
+ */
+const LUMP_RECORDS = 16;
+const LUMP_PAUSE_MS = 10;
 /** Share of the worker for lanes that time out or that nobody knows yet, all together. */
 const SUSPECT_SHARE = 0.25;
 
@@ -36,6 +42,10 @@ export interface Schedule {
   halted: boolean;
   suspectsNext: boolean;
   wake: { at: number; cancel: CancelTimer } | null;
+  /** Lanes that may have more waiting than they would take now. */
+  readonly overfull: Set<Lane>;
+  /** Set while the next lump has to wait. */
+  lump: CancelTimer | null;
 }
 
 export const DROPPED: Entry = { kind: 'dropped' };
@@ -56,6 +66,8 @@ export function createSchedule(clock: Clock, concurrency: number): Schedule {
     halted: false,
     suspectsNext: false,
     wake: null,
+    overfull: new Set(),
+    lump: null,
   };
 }
 
@@ -118,7 +130,7 @@ function release(schedule: Schedule, lane: Lane, result: PostResult | null): voi
 export function offer(schedule: Schedule, lane: Lane): void {
   schedule.healthy.delete(lane);
   schedule.suspects.delete(lane);
-  if (lane.queue.length === 0 || !hasRoom(lane)) return;
+  if (lane.queue.length === 0 || !hasRoom(lane) || !lane.breaker.admits()) return;
   const now = schedule.clock.now();
   const wait = msToToken(lane, now);
   if (wait > 0) {
@@ -147,9 +159,9 @@ function wakeAt(schedule: Schedule, at: number): void {
 export function pump(schedule: Schedule): void {
   for (let lane = nextLane(schedule); lane !== null; lane = nextLane(schedule)) {
     const next = lane.queue.shift();
-    if (next?.tenure.ended) next.resolve(DROPPED);
-    else if (next && lane.breaker.admits()) next.resolve(grant(schedule, lane, true));
-    else next?.resolve(BREAKER_OPEN);
+    next?.resolve(next.tenure.ended ? DROPPED : grant(schedule, lane, true));
+    // That was the one attempt which a half-open breaker lets through.
+    if (!lane.breaker.admits()) trim(schedule, lane);
     offer(schedule, lane);
   }
 }
@@ -169,17 +181,35 @@ function firstOf(ring: ReadonlySet<Lane>): Lane | null {
 
 /** Puts off what the lane took in but, as it stands now, would not even take if it had been put off before. */
 export function trim(schedule: Schedule, lane: Lane): void {
-  const open = !lane.breaker.admits();
-  while (lane.queue.length > 0) {
-    const last = lane.queue.pop();
-    if (!last) return;
-    const verdict = open ? BREAKER_OPEN : admit(lane, shareOf(schedule, lane), 1, schedule.clock.now());
-    if (verdict === null) {
-      lane.queue.push(last);
-      return;
-    }
-    last.resolve(last.tenure.ended ? DROPPED : verdict);
+  if (lane.queue.length === 0) return;
+  schedule.overfull.add(lane);
+  if (schedule.lump === null) putOffLump(schedule);
+}
+
+function putOffLump(schedule: Schedule): void {
+  const { clock, overfull } = schedule;
+  schedule.lump = null;
+  let left = LUMP_RECORDS;
+  for (const lane of overfull) {
+    while (left > 0 && putOffLast(schedule, lane)) left -= 1;
+    if (left === 0) break;
+    overfull.delete(lane);
   }
+  if (left === LUMP_RECORDS) return;
+  schedule.lump = clock.after(LUMP_PAUSE_MS, () => {
+    putOffLump(schedule);
+  });
+}
+
+/** False when the lane may keep what it has. */
+function putOffLast(schedule: Schedule, lane: Lane): boolean {
+  const last = lane.queue.pop();
+  if (!last) return false;
+  const open = !lane.breaker.admits();
+  const verdict = open ? BREAKER_OPEN : admit(lane, shareOf(schedule, lane), 1, schedule.clock.now());
+  if (verdict === null) lane.queue.push(last);
+  else last.resolve(last.tenure.ended ? DROPPED : verdict);
+  return verdict !== null;
 }
 
 /** Attempts at once that the worker leaves to this lane. */

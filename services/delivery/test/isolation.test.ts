@@ -122,6 +122,27 @@ describe('lanes', () => {
     expect(world.log.unacked()).toBe(0);
   });
 
+  it('what endpoints that go bad together had waiting is put off in lumps, and all of it', async () => {
+    world = await createWorld();
+    const sick = Array.from({ length: 12 }, () => world.subscribe({ max_in_flight: 2 }));
+    for (const { id } of sick)
+      world.scripts.set(id, async (posted, n) =>
+        n < 2 ? slow(world.clock, 20)(posted, n) : status(world.clock, 500),
+      );
+    for (const one of sick) for (let n = 0; n < 60; n += 1) await world.send(one);
+    const putOff = () => world.dispositions().filter((d) => d.what === 'deferred').length;
+    const grown: number[] = [];
+    for (let before = putOff(), n = 0; n < 60; n += 1) {
+      await world.pass(10);
+      grown.push(putOff() - before);
+      before = putOff();
+    }
+    expect(Math.max(...grown)).toBeLessThanOrEqual(32);
+    expect(putOff() + world.attempts().length).toBe(720);
+    // All but the two that each answered.
+    expect(world.sentTo(retryTopic('10s'))).toHaveLength(696);
+  });
+
   it('a rate limit holds over any second, and what is beyond it is put off without using up attempts', async () => {
     world = await createWorld();
     const subscription = world.subscribe({ rate_limit_per_s: 10 });
