@@ -158,9 +158,11 @@ function wakeAt(schedule: Schedule, at: number): void {
 /** Starts what may start, one attempt per lane and turn, known and suspect lanes by turns. */
 export function pump(schedule: Schedule): void {
   for (let lane = nextLane(schedule); lane !== null; lane = nextLane(schedule)) {
-    const next = lane.queue.shift();
-    next?.resolve(next.tenure.ended ? DROPPED : grant(schedule, lane, true));
-    // That was the one attempt which a half-open breaker lets through.
+    if (lane.breaker.admits()) {
+      const next = lane.queue.shift();
+      next?.resolve(next.tenure.ended ? DROPPED : grant(schedule, lane, true));
+    }
+    // It may have opened just now, or that was the one attempt which it lets through while half-open.
     if (!lane.breaker.admits()) trim(schedule, lane);
     offer(schedule, lane);
   }
@@ -194,10 +196,13 @@ function putOffLump(schedule: Schedule): void {
     while (left > 0 && putOffLast(schedule, lane)) left -= 1;
     if (left === 0) break;
     overfull.delete(lane);
+    // What it keeps may have waited for the breaker alone.
+    offer(schedule, lane);
   }
   if (left === LUMP_RECORDS) return;
   schedule.lump = clock.after(LUMP_PAUSE_MS, () => {
     putOffLump(schedule);
+    pump(schedule);
   });
 }
 
