@@ -6,6 +6,9 @@ export interface Keyset {
   id: string;
 }
 
+/** Text that sorts as the event store sorts ids: the second half first. */
+export const idOrder = (id: string): string => id.slice(19) + id.slice(0, 18);
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Later times are no cursor of ours, and Postgres refuses those beyond the year 294276. */
 const LATEST_MS = Date.UTC(9999, 11, 31);
@@ -25,12 +28,18 @@ export function decodeCursor(cursor: string): Keyset {
   return { at, id };
 }
 
-/** Makes a page of `limit` rows from a query that asked for one more, to see whether more follow. */
-export function pageOf<Row>(rows: Row[], limit: number, keyset: (row: Row) => Keyset): Page<Row> {
+/**
+ * Makes a page of `limit` rows from a query that asked for one more, to see whether more follow.
+ * @param more whether others follow than these rows
+ */
+export function pageOf<Row>(
+  rows: Row[],
+  limit: number,
+  keyset: (row: Row) => Keyset,
+  more = false,
+): Page<Row> {
   const data = rows.slice(0, limit);
   const last = data.at(-1);
-  return {
-    data,
-    next_cursor: last !== undefined && rows.length > limit ? encodeCursor(keyset(last)) : null,
-  };
+  const goesOn = more || rows.length > limit;
+  return { data, next_cursor: last !== undefined && goesOn ? encodeCursor(keyset(last)) : null };
 }

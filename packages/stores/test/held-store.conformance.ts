@@ -1,13 +1,16 @@
 import { newId, type Delivery } from '@milena/domain';
 import { createTestClock, type Clock, type TestClock } from '@milena/runtime';
 import type { HeldDelivery, HeldStore, ReleaseStore } from '../src/held-ports.ts';
-import type { SubscriptionStore } from '../src/ports.ts';
+import type { DeliveryReader, SubscriptionStore } from '../src/ports.ts';
+import { idOrder } from '../src/cursor.ts';
+import { allPages } from './support/all-pages.ts';
 import { subscriptionInput } from './support/subscription-input.ts';
 
 const START = Date.UTC(2026, 0, 1);
 
 interface Stores {
   held: HeldStore;
+  deliveries: DeliveryReader;
   releases: ReleaseStore;
   subscriptions: SubscriptionStore;
 }
@@ -89,6 +92,66 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
       );
       expect((await stores.releases.totals()).count).toBeGreaterThanOrEqual(8);
       expect(await stores.held.summaries([])).toEqual(new Map());
+    });
+
+    test('shows what is held as deliveries, until it is released or ended', async () => {
+      const row = one({ event_type: 'order.created', attempt: 3, replay_of: newId(START) });
+      const { delivery } = row;
+      const { delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of } =
+        delivery;
+      const event = {
+        delivery_id,
+        event_id,
+        tenant_id,
+        subscription_id,
+        event_type,
+        content_type,
+        replay_of,
+      };
+      const view = {
+        ...{ ...event, accepted_at: START, payload_bytes: 7, status: 'held', attempts_made: 2 },
+        ...{ last_attempt_at: null, next_attempt_at: null, reason: 'the subscription is paused' },
+      };
+      const { payload, traceparent } = delivery;
+      await stores.held.insert([row, one()]);
+      expect(await stores.deliveries.find(delivery_id)).toEqual(view);
+      expect(await stores.deliveries.event(delivery_id)).toEqual({
+        ...{ ...event, accepted_at: START, payload, traceparent },
+      });
+      const list = () => stores.deliveries.list({ subscription_id }, { limit: 10, cursor: null });
+      expect(await list()).toEqual({ data: [view], next_cursor: null });
+      await takeAll(subscription_id);
+      expect(await list()).toEqual({ data: [], next_cursor: null });
+      expect(await stores.deliveries.find(delivery_id)).toBeNull();
+      expect(await stores.deliveries.event(delivery_id)).toBeNull();
+    });
+
+    test('lists what is held by page, newest first, type and time of acceptance', async () => {
+      const id = newId(START);
+      const held = several(id, 10).map(({ delivery, ...row }, n) => ({
+        ...row,
+        delivery: { ...delivery, event_type: n % 2 === 0 ? 'even' : null },
+      }));
+      await stores.held.insert(held);
+      const listed = async (filter: object) =>
+        (await allPages((page) => stores.deliveries.list({ subscription_id: id, ...filter }, page), 3)).map(
+          (row) => row.delivery_id,
+        );
+      const where = (wanted: (row: Delivery, n: number) => boolean) =>
+        held
+          .filter(({ delivery }, n) => wanted(delivery, n))
+          .sort(({ delivery: a }, { delivery: b }) =>
+            a.accepted_at === b.accepted_at
+              ? idOrder(b.delivery_id).localeCompare(idOrder(a.delivery_id))
+              : b.accepted_at - a.accepted_at,
+          )
+          .map(({ delivery }) => delivery.delivery_id);
+      expect(await listed({})).toEqual(where(() => true));
+      expect(await listed({ status: 'held', event_type: 'even' })).toEqual(where((_, n) => n % 2 === 0));
+      expect(await listed({ since: START + 1, until: START + 3 })).toEqual(
+        where(({ accepted_at }) => accepted_at >= START + 1 && accepted_at < START + 3),
+      );
+      expect(await listed({ status: 'queued' })).toEqual([]);
     });
 
     test('gives out what was accepted first, and within a millisecond what came first', async () => {

@@ -6,7 +6,7 @@ import { createLmdbLog } from '@milena/log/lmdb';
 import { systemClock } from '@milena/runtime';
 import type { InsertBatch } from '@milena/stores';
 import {
-  createDeliveryReader,
+  createDeliveryHistory,
   createHistoryWriter,
   createStatsReader,
   migrateClickHouse,
@@ -86,7 +86,7 @@ test('what the log holds is found in the store, payload and status', async () =>
   await fill();
   await caughtUp();
   await recorder.stop();
-  const reader = createDeliveryReader({ clickhouse });
+  const reader = createDeliveryHistory({ clickhouse });
   for (const one of [deliveries[0]!, deliveries[499]!]) {
     expect(await reader.find(one.delivery_id)).toMatchObject({ status: 'delivered', attempts_made: 1 });
     expect((await reader.event(one.delivery_id))?.payload).toEqual(one.payload);

@@ -1,8 +1,8 @@
 import type { ConfigOf } from '@milena/runtime';
-import { createLedgerReader } from '@milena/stores';
+import { createDeliveryReader, createLedgerReader } from '@milena/stores';
 import {
   createAttemptReader,
-  createDeliveryReader,
+  createDeliveryHistory,
   createEventSource,
   createHistoryWriter,
   createLedgerHistory,
@@ -15,6 +15,7 @@ import {
   createDeadLetterSource,
   createDeadLetterStore,
   createFormerSubscriptions,
+  createHeldDeliveries,
   createHeldStore,
   createIdempotencyStore,
   createLedgerKept,
@@ -66,7 +67,12 @@ export function wireSubscriptions(
     idempotency: createIdempotencyStore(parts),
     operator: createOperatorStore(parts),
     formerSubscriptions: createFormerSubscriptions(parts),
-    deliveries: createDeliveryReader(parts),
+    deliveries: createDeliveryReader({
+      history: createDeliveryHistory(parts),
+      held: createHeldDeliveries(parts),
+      historyMs: config.LOG_RETENTION_HOURS * 3_600_000,
+      clock: parts.clock,
+    }),
     attempts: createAttemptReader(parts),
     stats: createStatsReader(parts),
     ledger: createLedgerReader({ history: createLedgerHistory(parts), kept: createLedgerKept(parts) }),

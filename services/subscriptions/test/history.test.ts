@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { newId } from '@milena/domain';
 import {
   createAttemptReader,
-  createDeliveryReader,
+  createDeliveryHistory,
   createHistoryWriter,
   createLedgerHistory,
   createStatsReader,
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await migrateClickHouse(options, { retentionHours: 72 });
   clickhouse = openClickHouse(options);
   history = insertsInto(createHistoryWriter({ clickhouse }));
-  const deliveries = createDeliveryReader({ clickhouse });
+  const deliveries = createDeliveryHistory({ clickhouse });
   const attempts = createAttemptReader({ clickhouse });
   const stats = createStatsReader({ clickhouse });
   const ledger = createLedgerHistory({ clickhouse });

@@ -141,6 +141,32 @@ test('one held delivery can be cancelled, and is not released later', async () =
   expect((await api.call('GET', `${PATH}/${id}`)).body.held.count).toBe(0);
 });
 
+test('what is held for longer than the history goes back is found, listed, read and cancelled', async () => {
+  const { id } = await api.subscribe({ paused: true });
+  const [first, second, third] = await hold(id, 3);
+  clock.advance(100 * 3_600_000);
+  const path = `/api/v1/deliveries/${second!.delivery_id}`;
+  expect((await api.call('GET', path)).body).toMatchObject({
+    id: second!.delivery_id,
+    status: 'held',
+    attempts_made: 1,
+    payload_bytes: 9,
+    accepted_at: new Date(second!.accepted_at).toISOString(),
+    attempts: [],
+  });
+  expect((await api.call('GET', `${path}/payload`)).bytes.toString()).toBe('{"a" : 1}');
+  const listed = async () => {
+    const { body } = await api.call('GET', `${PATH}/${id}/deliveries?status=held`);
+    return (body.data as { id: string }[]).map((row) => row.id);
+  };
+  expect(await listed()).toEqual([third, second, first].map((one) => one!.delivery_id));
+
+  expect((await api.call('POST', `${path}/cancel`)).status).toBe(202);
+  expect(await listed()).toEqual([third, first].map((one) => one!.delivery_id));
+  expect((await api.call('GET', path)).status).toBe(404);
+  expect(told()).toEqual([[second!.delivery_id, 'cancelled']]);
+});
+
 test('a resume of what is not paused changes nothing but the rate, and one of nothing is 404', async () => {
   const { id } = await api.subscribe();
   const { body, headers } = await api.call('POST', `${PATH}/${id}/resume`, {});

@@ -11,7 +11,7 @@ import {
 } from '@milena/testing';
 import {
   createAttemptReader,
-  createDeliveryReader,
+  createDeliveryHistory,
   createHistoryWriter,
   createLedgerHistory,
   createStatsReader,
@@ -35,7 +35,7 @@ beforeAll(async () => {
     apiKey: FIRST_KEY,
     ledger: createLedgerHistory({ clickhouse }),
     history: {
-      deliveries: createDeliveryReader({ clickhouse }),
+      deliveries: createDeliveryHistory({ clickhouse }),
       attempts: createAttemptReader({ clickhouse }),
       stats: createStatsReader({ clickhouse }),
     },

@@ -5,6 +5,7 @@ export { createDeadLetterStore } from './dead-letters/index.ts';
 export { createDeadLetterSource } from './dead-letters/replay-source.ts';
 export { createFormerSubscriptions } from './former-subscriptions/index.ts';
 export { createHeldStore, createReleaseStore } from './held-deliveries/index.ts';
+export { createHeldDeliveries } from './held-deliveries/read.ts';
 export { createIdempotencyStore } from './idempotency/index.ts';
 export { createLedgerKept } from './ledger/index.ts';
 export { migrate } from './migrate.ts';

@@ -1,4 +1,5 @@
 import { newId, type DeliveryStatus, type EventRow } from '@milena/domain';
+import { idOrder } from '../../src/cursor.ts';
 import { BadCursorError } from '../../src/ports.ts';
 import { allPages, attempt, disposition, event, failed, openHistory, T0, type History } from './support.ts';
 
@@ -171,6 +172,16 @@ describe('status', () => {
 });
 
 describe('list', () => {
+  test('goes within one millisecond by the order that the relational store follows', async () => {
+    const subscription_id = newId(T0);
+    const rows = Array.from({ length: 50 }, () => event({ subscription_id }));
+    await history.writer.insertEvents(rows);
+    const listed = await allPages((page) => history.deliveries.list({ subscription_id }, page), 7);
+    const keys = listed.map((row) => idOrder(row.delivery_id));
+    expect(keys).toHaveLength(50);
+    expect(keys).toEqual([...keys].sort().reverse());
+  });
+
   test('pages through all deliveries of one subscription, newest first, none twice, also where times are equal', async () => {
     const subscription_id = newId(T0);
     const rows = Array.from({ length: 25 }, (_, i) =>

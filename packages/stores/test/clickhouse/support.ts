@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { newId, type Attempt, type Disposition, type EventRow } from '@milena/domain';
 import {
   createAttemptReader,
-  createDeliveryReader,
+  createDeliveryHistory,
   createHistoryWriter,
   createStatsReader,
   migrateClickHouse,
@@ -10,6 +10,8 @@ import {
   type ClickHouseOptions,
 } from '../../src/clickhouse/index.ts';
 import { insertsInto } from '../support/inserts.ts';
+
+export { allPages } from '../support/all-pages.ts';
 
 /** A database of its own on a server, by default the one that the run was given, with everything that works on it. */
 export async function openHistory(
@@ -26,7 +28,7 @@ export async function openHistory(
     options,
     clickhouse,
     writer: { ...history, ...insertsInto(history) },
-    deliveries: createDeliveryReader({ clickhouse }),
+    deliveries: createDeliveryHistory({ clickhouse }),
     attempts: createAttemptReader({ clickhouse }),
     stats: createStatsReader({ clickhouse }),
     close: async () => {
@@ -126,23 +128,4 @@ export function disposition(
     next_attempt_at: null,
     ...over,
   };
-}
-
-/** Every page of a list, in order. */
-export async function allPages<T>(
-  list: (page: {
-    limit: number;
-    cursor: string | null;
-  }) => Promise<{ data: T[]; next_cursor: string | null }>,
-  limit: number,
-): Promise<T[]> {
-  const all: T[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await list({ limit, cursor });
-    if (page.data.length > limit) throw new Error('a page longer than its limit');
-    all.push(...page.data);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
 }

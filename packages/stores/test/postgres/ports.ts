@@ -9,6 +9,7 @@ import {
   createDeadLetterSource,
   createDeadLetterStore,
   createFormerSubscriptions,
+  createHeldDeliveries,
   createHeldStore,
   createIdempotencyStore,
   createLiveSubscriptionStore,
@@ -79,6 +80,7 @@ export function portsOn(name: string, url: () => string | undefined): void {
 
   describeHeldStores(name, async (clock) => ({
     held: createHeldStore({ pg, clock }),
+    deliveries: createHeldDeliveries({ pg }),
     releases: createReleaseStore({ pg, clock }),
     subscriptions: (await openSubscriptionStores(clock)).subscriptions,
   }));

@@ -66,7 +66,8 @@ function read({ as }: RouteDeps): Route {
     summary: 'Read a delivery with its attempts',
     description:
       'Found from the moment its id was given out: the answer waits up to ten seconds while the recorder has yet to store ' +
-      'it, and is a 503 when that takes longer. A 404 is certain as long as the history is kept (`LOG_RETENTION_HOURS`).',
+      'it, and is a 503 when that takes longer. A 404 is certain as long as the history is kept (`LOG_RETENTION_HOURS`); ' +
+      'what is held is found for as long as it is.',
     access: 'read',
     params: idParams,
     replies: { 200: { description: 'The delivery.', schema: deliveryDetailSchema } },

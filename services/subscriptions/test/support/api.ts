@@ -1,7 +1,12 @@
 import { createSsrfGuard } from '@milena/egress';
 import { createApiKeyAuthenticator, createApiServer } from '@milena/http';
 import { createLogger, createMetrics, systemClock, type Clock } from '@milena/runtime';
-import { createLedgerReader, type LedgerHistory, type OperatorEndpoint } from '@milena/stores';
+import {
+  createDeliveryReader,
+  createLedgerReader,
+  type LedgerHistory,
+  type OperatorEndpoint,
+} from '@milena/stores';
 import { createApiKeyDirectory } from '@milena/stores/cache';
 import {
   createApiKeyStore,
@@ -9,6 +14,7 @@ import {
   createDeadLetterSource,
   createDeadLetterStore,
   createFormerSubscriptions,
+  createHeldDeliveries,
   createHeldStore,
   createIdempotencyStore,
   createLedgerKept,
@@ -127,13 +133,18 @@ export async function startApi(
     idempotency: createIdempotencyStore(stores),
     operator: createOperatorStore(stores),
     formerSubscriptions: createFormerSubscriptions(stores),
-    deliveries: deliveries.reader,
     attempts: attempts.reader,
     stats: stats.reader,
     ledger: options.ledger
       ? createLedgerReader({ history: options.ledger, kept: createLedgerKept({ pg }) })
       : ledger.reader,
     ...options.history,
+    deliveries: createDeliveryReader({
+      history: options.history?.deliveries ?? deliveries.reader,
+      held: createHeldDeliveries(stores),
+      historyMs: 72 * 3_600_000,
+      clock,
+    }),
     log: { ...log, append: (records) => (faults.append ?? log.append)(records) },
     guard: createSsrfGuard({ allowedPrivate: ['127.0.0.0/8'] }),
     clock,

@@ -6,7 +6,7 @@ import { derivedDeliveries, toDeliveryView, type DeliveryRow } from './derived-d
 import { STORED_EVENT_COLUMNS, toEventRow, type StoredEvent } from './event-row.ts';
 import { listDeliveries } from './list-deliveries.ts';
 
-export function createDeliveryReader({ clickhouse }: { clickhouse: ClickHouse }): DeliveryReader {
+export function createDeliveryHistory({ clickhouse }: { clickhouse: ClickHouse }): DeliveryReader {
   return {
     find: async (deliveryId) => {
       if (!isUuid(deliveryId)) return null;
