@@ -109,7 +109,7 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
 
 /**
  * A record becomes rows, and these bytes, as soon as it comes: those of half a second would keep the event loop for 10 ms,
- * and thousands of records that live as long as their batch gathers make collections long. Only their acks do.
+ * and thousands of records kept for as long as a batch gathers make collections long. Only their acks are kept.
  */
 function beginRecords<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outage): Batch<ConsumedRecord> {
   const table = spec.begin();
