@@ -1,3 +1,4 @@
+import { now } from './machine-clock.ts';
 import { type Quantiles, quantiles } from './quantiles.ts';
 import { createPoster } from './wire.ts';
 
@@ -25,8 +26,6 @@ interface LoadOptions {
   first: number;
   onProgress?(done: number): void;
 }
-
-const now = (): number => performance.timeOrigin + performance.now();
 
 function bodyOf(number: number, bytes: number): string {
   const head = `{"n":${number},"t":${now().toFixed(3)},"fill":"`;

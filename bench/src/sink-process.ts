@@ -1,10 +1,10 @@
 // The endpoint: answers 200 to everything and counts what it got. Events are told apart by the number in their body.
+import { now } from './machine-clock.ts';
 import { quantiles } from './quantiles.ts';
 import { serve } from './wire.ts';
 
 let counts = new Map<number, number>();
 let latencies: number[] = [];
-const now = (): number => performance.timeOrigin + performance.now();
 const HEAD = /^\{"n":(\d+),"t":([\d.]+)/;
 
 function report(): string {
