@@ -119,9 +119,14 @@ export function msToToken(lane: Lane, now: number): number {
   return lane.tokens > 0.999_999 ? 0 : Math.max(1, ((1 - lane.tokens) / lane.ratePerS) * 1000);
 }
 
+/** Attempts at once that the lane's own limits, but for the rate, allow. */
+function slotsOf(lane: Lane): number {
+  return lane.proven ? lane.cap : Math.min(lane.cap, UNPROVEN_IN_FLIGHT);
+}
+
 /** True when the lane's own limits, but for the rate, allow one more attempt. */
 export function hasRoom(lane: Lane): boolean {
-  return lane.inFlight < (lane.proven ? lane.cap : Math.min(lane.cap, UNPROVEN_IN_FLIGHT));
+  return lane.inFlight < slotsOf(lane);
 }
 
 export function takeSlot(lane: Lane, now: number): void {
@@ -148,7 +153,9 @@ export function admit(lane: Lane, share: number, deferrals: number, now: number)
   // What has been put off before goes first: it finds room where a fresh record no longer does.
   const longest = deferrals > 0 ? 2 * LONGEST_WAIT_MS : LONGEST_WAIT_MS;
   const waiting = lane.queue.length + 1;
-  const perAttempt = lane.meanMs / Math.max(1, Math.min(lane.cap, share));
+  // A lane that nobody knows yet has all its slots as soon as it answers; one that hangs is not about to.
+  const slots = lane.unhealthy ? slotsOf(lane) : lane.cap;
+  const perAttempt = lane.meanMs / Math.max(1, Math.min(slots, share));
   const byWork = waiting * perAttempt;
   msToToken(lane, now);
   const byRate = lane.ratePerS === null ? 0 : ((waiting - lane.tokens) / lane.ratePerS) * 1000;

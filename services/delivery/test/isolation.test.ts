@@ -82,6 +82,29 @@ describe('lanes', () => {
     expect(world.posts.at(-1)!.subscription_id).toBe(well.id);
   });
 
+  it('of what endpoints that hang from the start have waiting, little stays in the worker', async () => {
+    world = await createWorld({ concurrency: 256 });
+    const sick = Array.from({ length: 10 }, () => world.subscribe());
+    for (const { id } of sick) world.scripts.set(id, hang(world.clock));
+    const waiting = async (): Promise<number> => (await world.metrics.workerQueue.get()).values[0]!.value;
+    const send = async (): Promise<void> => {
+      for (let n = 0; n < 15; n += 1) for (const one of sick) await world.send(one);
+    };
+    // Between two looks at the lanes, which come every two seconds.
+    await world.pass(1500);
+    await send();
+    await world.pass(1000);
+    // Two attempts each, and the rest waits for the first answer, which may come any moment.
+    expect(await waiting()).toBe(130);
+    await world.pass(4000);
+    // Nobody expects one any more.
+    expect(await waiting()).toBeLessThanOrEqual(20);
+    await send();
+    await world.pass(1900);
+    expect(await waiting()).toBeLessThanOrEqual(20);
+    expect(world.posts).toHaveLength(20);
+  });
+
   it('an endpoint that begins to hang counts as unhealthy before its first timeout', async () => {
     world = await createWorld();
     const subscription = world.subscribe();
