@@ -18,7 +18,7 @@ import { createWriter } from './writer.ts';
 export interface LmdbLogLimits {
   /** Bytes of appends not yet durable, beyond which `append` rejects. */
   pendingAppendBytes: number;
-  /** Newest records kept in memory per topic-partition while a consumer is behind them. */
+  /** Newest records kept in memory per topic-partition for a consumer that is about to read them. */
   recentBytesPerPartition: number;
   /** Records read before their due time, per consumer and topic-partition. */
   heldRecordsPerPartition: number;
@@ -29,7 +29,7 @@ export interface LmdbLogLimits {
 
 export const DEFAULT_LIMITS: LmdbLogLimits = {
   pendingAppendBytes: 64 * 1024 * 1024,
-  recentBytesPerPartition: 512 * 1024,
+  recentBytesPerPartition: 128 * 1024,
   heldRecordsPerPartition: 2_000,
   heldBytesPerPartition: 2 * 1024 * 1024,
   commitSpacingMs: 3,

@@ -23,7 +23,7 @@ export interface TopicPartition {
   expiredBelow: number;
   /** Consumers that read it now. */
   readonly readers: Set<Position>;
-  /** The newest records, as long as some reader still needs them, so that who keeps up never reads the disk. */
+  /** The newest records, for readers that keep up, so that these never read the disk. */
   readonly recent: Recent;
 }
 
@@ -45,28 +45,33 @@ export function createTopicPartition(
     allocated: base.next,
     expiredBelow: 0,
     readers,
-    recent: createRecent(readers, recentBytes),
+    recent: createRecent(readers, base.next, recentBytes),
   };
 }
 
 /** Dropped entries are cut off in lumps, which keeps it O(1) amortised. */
 const COMPACT_AT = 256;
 
-/** A run of consecutive offsets, bounded by bytes of value; the oldest go first. */
-function createRecent(readers: ReadonlySet<Position>, maxBytes: number): Recent {
+/**
+ * A run of consecutive offsets, bounded by bytes of value. It begins when a reader has read all there was; when it grows
+ * beyond the bound all of it goes, for a reader that far behind needs the oldest first, and reads the disk until it has
+ * caught up. What waits for a reader that waits itself (for the time of its retries) would only grow old in memory.
+ */
+function createRecent(readers: ReadonlySet<Position>, next: number, maxBytes: number): Recent {
   let records: (StoredRecord | undefined)[] = [];
   let head = 0;
   let bytes = 0;
+  /** The offset after the last one that was pushed, kept or not. */
+  let end = next;
 
   const clear = (): void => {
     records = [];
     head = 0;
     bytes = 0;
   };
-  const dropFirst = (record: StoredRecord): void => {
-    bytes -= record.value.length;
-    records[head] = undefined;
-    head += 1;
+  const keptUp = (): boolean => {
+    for (const { position } of readers) if (position >= end) return true;
+    return false;
   };
   const compact = (): void => {
     if (head === records.length) clear();
@@ -78,18 +83,13 @@ function createRecent(readers: ReadonlySet<Position>, maxBytes: number): Recent 
 
   return {
     push: (record) => {
-      if (readers.size === 0) {
-        clear();
-        return;
-      }
-      const last = records.at(-1);
-      if (last !== undefined && last.offset + 1 !== record.offset) clear();
+      if (end !== record.offset) clear();
+      const wanted = records.length > 0 || keptUp();
+      end = record.offset + 1;
+      if (!wanted) return;
       records.push(record);
       bytes += record.value.length;
-      for (let first = records[head]; first !== undefined && bytes > maxBytes; first = records[head]) {
-        dropFirst(first);
-      }
-      compact();
+      if (bytes > maxBytes) clear();
     },
     at: (offset) => {
       const first = records[head];
@@ -99,7 +99,9 @@ function createRecent(readers: ReadonlySet<Position>, maxBytes: number): Recent 
       let needed = Number.MAX_SAFE_INTEGER;
       for (const reader of readers) needed = Math.min(needed, reader.position);
       for (let first = records[head]; first !== undefined && first.offset < needed; first = records[head]) {
-        dropFirst(first);
+        bytes -= first.value.length;
+        records[head] = undefined;
+        head += 1;
       }
       compact();
     },
