@@ -1,10 +1,12 @@
 import type { Health, PostResult, Subscription } from '@milena/domain';
-import type { Clock, Logger } from '@milena/runtime';
+import type { CancelTimer, Clock, Logger } from '@milena/runtime';
 import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
 import type { BreakerState } from './breakers.ts';
 
 /** An endpoint that flaps costs the store one write in this time, not one per attempt. */
 const WRITE_INTERVAL_MS = 5000;
+/** Endpoints that go bad together are written one after the other: each costs the store a write, and then a read. */
+const WRITE_SPACING_MS = 10;
 
 interface HealthTrackerDeps {
   store: SubscriptionHealthStore;
@@ -34,6 +36,8 @@ export interface HealthTracker {
   ): void;
   /** Writes what was held back; to be called every second or two. */
   flush(): void;
+  /** Leaves what is not written to the next worker, which sees the same. */
+  stop(): void;
 }
 
 interface Memory {
@@ -54,29 +58,49 @@ interface Memory {
 type Memories = Map<string, Memory>;
 
 export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
+  const { clock } = deps;
   const memories: Memories = new Map();
+  /** Whose health may have to be written, the longest known first. */
+  const changed = new Set<string>();
+  let resting: CancelTimer | null = null;
+
+  function writeNext(): void {
+    resting = null;
+    for (const id of changed) {
+      changed.delete(id);
+      const memory = memories.get(id);
+      if (memory === undefined || !write(deps, id, memory)) continue;
+      resting = clock.after(WRITE_SPACING_MS, writeNext);
+      return;
+    }
+  }
+
   return {
     observe: (subscription, seen) => {
       const { id } = subscription;
-      const { result } = seen;
-      if (result.ok && subscription.health === 'healthy' && !memories.has(id)) return;
+      if (seen.result.ok && subscription.health === 'healthy' && !memories.has(id)) return;
       const memory = recall(memories, subscription);
       if (memory.shown === 'disabled') return;
       learn(memory, seen);
-      const since = memory.failingSince;
-      if (seen.gone) disable(memory, 'The endpoint answered 410 Gone.');
-      else if (since !== null && deps.clock.now() - since >= deps.disableAfterMs) {
-        const began = new Date(since).toISOString();
-        disable(memory, `Every attempt since ${began} failed. The last: ${result.error_detail}`);
+      const reason = whyToDisable(memory, seen, clock.now() - deps.disableAfterMs);
+      if (reason === null) changed.add(id);
+      else {
+        disable(memory, reason);
+        write(deps, id, memory);
       }
-      write(deps, id, memory);
+      if (resting === null) writeNext();
     },
     flush: () => {
       for (const [id, memory] of memories) {
-        write(deps, id, memory);
         const settled = memory.shown === 'healthy' && memory.stored === 'healthy';
-        if (settled && !memory.writing && deps.clock.now() >= memory.nextWriteAt) memories.delete(id);
+        if (settled && !memory.writing && clock.now() >= memory.nextWriteAt) memories.delete(id);
+        else changed.add(id);
       }
+      if (resting === null) writeNext();
+    },
+    stop: () => {
+      changed.clear();
+      resting?.();
     },
   };
 }
@@ -110,6 +134,18 @@ function learn(memory: Memory, { result, breaker }: Observation): void {
   }
 }
 
+/** @param longAgo ms since the epoch: failing since then, or earlier, is too long */
+function whyToDisable(
+  { failingSince }: Memory,
+  { result, gone }: Observation,
+  longAgo: number,
+): string | null {
+  if (gone) return 'The endpoint answered 410 Gone.';
+  if (failingSince === null || failingSince > longAgo) return null;
+  const began = new Date(failingSince).toISOString();
+  return `Every attempt since ${began} failed. The last: ${result.error_detail}`;
+}
+
 function disable(memory: Memory, reason: string): void {
   memory.shown = 'disabled';
   memory.reason = reason;
@@ -117,10 +153,11 @@ function disable(memory: Memory, reason: string): void {
   memory.nextWriteAt = 0;
 }
 
-function write(deps: HealthTrackerDeps, id: string, memory: Memory): void {
+/** @returns false when there is nothing to write, or not yet */
+function write(deps: HealthTrackerDeps, id: string, memory: Memory): boolean {
   const { clock, directory, logger } = deps;
   const now = clock.now();
-  if (memory.writing || memory.shown === memory.stored || now < memory.nextWriteAt) return;
+  if (memory.writing || memory.shown === memory.stored || now < memory.nextWriteAt) return false;
   const { shown } = memory;
   memory.writing = true;
   memory.nextWriteAt = now + WRITE_INTERVAL_MS;
@@ -140,6 +177,7 @@ function write(deps: HealthTrackerDeps, id: string, memory: Memory): void {
     .finally(() => {
       memory.writing = false;
     });
+  return true;
 }
 
 async function store({ store, logger }: HealthTrackerDeps, id: string, memory: Memory): Promise<void> {

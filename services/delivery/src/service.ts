@@ -109,6 +109,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
     await inHand.drained(config.drainTimeoutMs);
     parts.appends.abandon();
     cancelTick?.();
+    health.stop();
     await consumer?.stop();
     lanes.dispose();
   }

@@ -42,6 +42,18 @@ describe('the health of a subscription', () => {
     expect(world.healthWrites.at(-1)!.health).toBe('healthy');
   });
 
+  it('of many endpoints that go bad together is written one after the other', async () => {
+    const sick = Array.from({ length: 20 }, () => world.subscribe());
+    for (const { id } of sick) world.scripts.set(id, () => status(world.clock, 500));
+    await Promise.all(sick.map((one) => world.send(one)));
+    await world.pass(1000);
+    expect(world.attempts()).toHaveLength(20);
+    expect(new Set(world.healthWrites.map(({ id }) => id)).size).toBe(20);
+    const times = world.healthWrites.map(({ at }) => at);
+    expect(new Set(times).size).toBe(20);
+    expect(times.at(-1)! - times[0]!).toBeLessThan(500);
+  });
+
   it('is written later when the store is away, and no delivery waits for it', async () => {
     const subscription = world.subscribe();
     world.healthAway = true;
