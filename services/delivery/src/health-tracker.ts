@@ -36,7 +36,7 @@ export interface HealthTracker {
   ): void;
   /** Writes what was held back; to be called every second or two. */
   flush(): void;
-  /** Leaves what is not written to the next worker, which sees the same. */
+  /** Writes what waits; from now on nothing does. */
   stop(): void;
 }
 
@@ -63,6 +63,7 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
   /** Whose health may have to be written, the longest known first. */
   const changed = new Set<string>();
   let resting: CancelTimer | null = null;
+  let stopped = false;
 
   function writeNext(): void {
     resting = null;
@@ -83,24 +84,25 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
       if (memory.shown === 'disabled') return;
       learn(memory, seen);
       const reason = whyToDisable(memory, seen, clock.now() - deps.disableAfterMs);
-      if (reason === null) changed.add(id);
-      else {
-        disable(memory, reason);
-        write(deps, id, memory);
-      }
+      if (reason !== null) disable(memory, reason);
+      if (reason !== null || stopped) write(deps, id, memory);
+      else changed.add(id);
       if (resting === null) writeNext();
     },
     flush: () => {
       for (const [id, memory] of memories) {
         const settled = memory.shown === 'healthy' && memory.stored === 'healthy';
-        if (settled && !memory.writing && clock.now() >= memory.nextWriteAt) memories.delete(id);
+        if (memory.shown === 'disabled') write(deps, id, memory);
+        else if (settled && !memory.writing && clock.now() >= memory.nextWriteAt) memories.delete(id);
         else changed.add(id);
       }
       if (resting === null) writeNext();
     },
     stop: () => {
-      changed.clear();
+      stopped = true;
       resting?.();
+      resting = null;
+      for (const [id, memory] of memories) if (changed.delete(id)) write(deps, id, memory);
     },
   };
 }

@@ -119,14 +119,9 @@ export function msToToken(lane: Lane, now: number): number {
   return lane.tokens > 0.999_999 ? 0 : Math.max(1, ((1 - lane.tokens) / lane.ratePerS) * 1000);
 }
 
-/** Attempts at once that the lane's own limits, but for the rate, allow. */
-function slotsOf(lane: Lane): number {
-  return lane.proven ? lane.cap : Math.min(lane.cap, UNPROVEN_IN_FLIGHT);
-}
-
 /** True when the lane's own limits, but for the rate, allow one more attempt. */
 export function hasRoom(lane: Lane): boolean {
-  return lane.inFlight < slotsOf(lane);
+  return lane.inFlight < (lane.proven ? lane.cap : Math.min(lane.cap, UNPROVEN_IN_FLIGHT));
 }
 
 export function takeSlot(lane: Lane, now: number): void {
@@ -153,14 +148,15 @@ export function admit(lane: Lane, share: number, deferrals: number, now: number)
   // What has been put off before goes first: it finds room where a fresh record no longer does.
   const longest = deferrals > 0 ? 2 * LONGEST_WAIT_MS : LONGEST_WAIT_MS;
   const waiting = lane.queue.length + 1;
-  // A lane that nobody knows yet has all its slots as soon as it answers; one that hangs is not about to.
-  const slots = lane.unhealthy ? slotsOf(lane) : lane.cap;
-  const perAttempt = lane.meanMs / Math.max(1, Math.min(slots, share));
+  // A lane that nobody knows yet will have all its slots as soon as it answers.
+  const perAttempt = lane.meanMs / Math.max(1, Math.min(lane.cap, share));
   const byWork = waiting * perAttempt;
   msToToken(lane, now);
   const byRate = lane.ratePerS === null ? 0 : ((waiting - lane.tokens) / lane.ratePerS) * 1000;
+  // One that hangs before it ever answered is not about to: its records come back for it instead of waiting here.
+  const expected = lane.proven || !lane.unhealthy;
   // A slow endpoint with few slots would stand idle between two records if none could wait.
-  const fits = waiting === 1 || (byWork <= longest && waiting <= MAX_QUEUED);
+  const fits = waiting === 1 || (expected && byWork <= longest && waiting <= MAX_QUEUED);
   if (fits && byRate <= longest) return null;
   const reason = byRate > longest ? 'rate_limit' : 'lane_full';
   const each = Math.max(perAttempt, lane.ratePerS === null ? 0 : 1000 / lane.ratePerS);

@@ -54,6 +54,16 @@ describe('the health of a subscription', () => {
     expect(times.at(-1)! - times[0]!).toBeLessThan(500);
   });
 
+  it('that waits to be written is, when the worker stops', async () => {
+    const sick = Array.from({ length: 20 }, () => world.subscribe());
+    for (const { id } of sick) world.scripts.set(id, () => status(world.clock, 500));
+    await Promise.all(sick.map((one) => world.send(one)));
+    await world.settle();
+    expect(world.healthWrites).toHaveLength(1);
+    await world.service.stop();
+    expect(new Set(world.healthWrites.map(({ id }) => id)).size).toBe(20);
+  });
+
   it('is written later when the store is away, and no delivery waits for it', async () => {
     const subscription = world.subscribe();
     world.healthAway = true;

@@ -105,6 +105,16 @@ describe('lanes', () => {
     expect(world.posts).toHaveLength(20);
   });
 
+  it('an endpoint whose first answers take three seconds gets a burst soon after them', async () => {
+    world = await createWorld();
+    const subscription = world.subscribe();
+    world.scripts.set(subscription.id, slow(world.clock, 3000));
+    await world.pass(1500);
+    for (let n = 0; n < 40; n += 1) await world.send(subscription);
+    await world.pass(15_000);
+    expect(world.attempts()).toHaveLength(40);
+  });
+
   it('an endpoint that begins to hang counts as unhealthy before its first timeout', async () => {
     world = await createWorld();
     const subscription = world.subscribe();

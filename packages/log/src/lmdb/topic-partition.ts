@@ -30,7 +30,7 @@ export interface TopicPartition {
 export interface Recent {
   push(record: StoredRecord): void;
   at(offset: number): StoredRecord | undefined;
-  /** Forgets what every reader has passed. */
+  /** Forgets what no reader needs that is not further behind. */
   release(): void;
 }
 
@@ -53,9 +53,10 @@ export function createTopicPartition(
 const COMPACT_AT = 256;
 
 /**
- * A run of consecutive offsets, bounded by bytes of value. It begins when a reader has read all there was; when it grows
- * beyond the bound all of it goes, for a reader that far behind needs the oldest first, and reads the disk until it has
- * caught up. What waits for a reader that waits itself (for the time of its retries) would only grow old in memory.
+ * A run of consecutive offsets, bounded by bytes of value, for the readers that are in it. It begins when a reader has read
+ * all there was; when one of them falls behind by more than the bound all of it goes: that one needs the oldest first, and
+ * reads the disk until it has caught up. What waits for a reader that waits itself (for the time of its retries) would
+ * only grow old in memory.
  */
 function createRecent(readers: ReadonlySet<Position>, next: number, maxBytes: number): Recent {
   let records: (StoredRecord | undefined)[] = [];
@@ -81,6 +82,18 @@ function createRecent(readers: ReadonlySet<Position>, next: number, maxBytes: nu
     }
   };
 
+  const release = (): void => {
+    const start = records[head]?.offset ?? end;
+    let needed = end;
+    for (const { position } of readers) if (position >= start) needed = Math.min(needed, position);
+    for (let first = records[head]; first !== undefined && first.offset < needed; first = records[head]) {
+      bytes -= first.value.length;
+      records[head] = undefined;
+      head += 1;
+    }
+    compact();
+  };
+
   return {
     push: (record) => {
       if (end !== record.offset) clear();
@@ -89,21 +102,13 @@ function createRecent(readers: ReadonlySet<Position>, next: number, maxBytes: nu
       if (!wanted) return;
       records.push(record);
       bytes += record.value.length;
+      if (bytes > maxBytes) release();
       if (bytes > maxBytes) clear();
     },
     at: (offset) => {
       const first = records[head];
       return first === undefined || offset < first.offset ? undefined : records[head + offset - first.offset];
     },
-    release: () => {
-      let needed = Number.MAX_SAFE_INTEGER;
-      for (const reader of readers) needed = Math.min(needed, reader.position);
-      for (let first = records[head]; first !== undefined && first.offset < needed; first = records[head]) {
-        bytes -= first.value.length;
-        records[head] = undefined;
-        head += 1;
-      }
-      compact();
-    },
+    release,
   };
 }
