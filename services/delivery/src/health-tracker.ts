@@ -5,8 +5,12 @@ import type { BreakerState } from './breakers.ts';
 
 /** An endpoint that flaps costs the store one write in this time, not one per attempt. */
 const WRITE_INTERVAL_MS = 5000;
-/** Endpoints that go bad together are written one after the other: each costs the store a write, and then a read. */
+/**
+ * Endpoints that go bad together are written one after the other, for each costs the store a write and then a read; or so
+ * many at a time that a hundred turns would do.
+ */
 const WRITE_SPACING_MS = 10;
+const WRITE_TURNS = 100;
 
 interface HealthTrackerDeps {
   store: SubscriptionHealthStore;
@@ -67,12 +71,14 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
 
   function writeNext(): void {
     resting = null;
+    let left = Math.ceil(changed.size / WRITE_TURNS);
     for (const id of changed) {
       changed.delete(id);
       const memory = memories.get(id);
       if (memory === undefined || !write(deps, id, memory)) continue;
-      resting = clock.after(WRITE_SPACING_MS, writeNext);
-      return;
+      resting ??= clock.after(WRITE_SPACING_MS, writeNext);
+      left -= 1;
+      if (left === 0) return;
     }
   }
 
@@ -94,7 +100,7 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
         const settled = memory.shown === 'healthy' && memory.stored === 'healthy';
         if (memory.shown === 'disabled') write(deps, id, memory);
         else if (settled && !memory.writing && clock.now() >= memory.nextWriteAt) memories.delete(id);
-        else changed.add(id);
+        else if (memory.shown !== memory.stored) changed.add(id);
       }
       if (resting === null) writeNext();
     },

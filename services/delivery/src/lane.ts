@@ -154,9 +154,9 @@ export function admit(lane: Lane, share: number, deferrals: number, now: number)
   msToToken(lane, now);
   const byRate = lane.ratePerS === null ? 0 : ((waiting - lane.tokens) / lane.ratePerS) * 1000;
   // One that hangs before it ever answered is not about to: its records come back for it instead of waiting here.
-  const expected = lane.proven || !lane.unhealthy;
+  const mayAnswer = lane.proven || !lane.unhealthy;
   // A slow endpoint with few slots would stand idle between two records if none could wait.
-  const fits = waiting === 1 || (expected && byWork <= longest && waiting <= MAX_QUEUED);
+  const fits = waiting === 1 || (mayAnswer && byWork <= longest && waiting <= MAX_QUEUED);
   if (fits && byRate <= longest) return null;
   const reason = byRate > longest ? 'rate_limit' : 'lane_full';
   const each = Math.max(perAttempt, lane.ratePerS === null ? 0 : 1000 / lane.ratePerS);

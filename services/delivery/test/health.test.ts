@@ -54,6 +54,16 @@ describe('the health of a subscription', () => {
     expect(times.at(-1)! - times[0]!).toBeLessThan(500);
   });
 
+  it('of very many is written within a few seconds', async () => {
+    const sick = Array.from({ length: 400 }, () => world.subscribe());
+    for (const { id } of sick) world.scripts.set(id, () => status(world.clock, 500));
+    await Promise.all(sick.map((one) => world.send(one)));
+    await world.pass(5000);
+    expect(new Set(world.healthWrites.map(({ id }) => id)).size).toBe(400);
+    const times = world.healthWrites.map(({ at }) => at);
+    expect(times.at(-1)! - times[0]!).toBeLessThan(2500);
+  });
+
   it('that waits to be written is, when the worker stops', async () => {
     const sick = Array.from({ length: 20 }, () => world.subscribe());
     for (const { id } of sick) world.scripts.set(id, () => status(world.clock, 500));
