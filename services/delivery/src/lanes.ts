@@ -1,28 +1,19 @@
 import type { Subscription } from '@milena/domain';
 import type { Clock } from '@milena/runtime';
 import type { Breakers, BreakerState } from './breakers.ts';
-import {
-  admit,
-  createLane,
-  hasRoom,
-  isSuspect,
-  msToToken,
-  setLimits,
-  type Entry,
-  type Lane,
-} from './lane.ts';
+import { admit, createLane, hasRoom, msToToken, setLimits, type Entry, type Lane } from './lane.ts';
 import {
   BREAKER_OPEN,
   change,
   createSchedule,
   DROPPED,
   grant,
+  hasRoomFor,
   offer,
   pump,
   shareOf,
   trim,
   WORKER_STOPS,
-  workerHasRoom,
   type Schedule,
 } from './schedule.ts';
 import type { Tenure } from './tenure.ts';
@@ -98,6 +89,7 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
         purge(schedule, lane, (tenure) => (tenure.ended ? DROPPED : WORKER_STOPS));
       schedule.wake?.cancel();
       schedule.lump?.();
+      schedule.unhealthyPause?.();
     },
     dispose: () => {
       for (const lane of lanes.values()) lane.breaker.shutdown();
@@ -121,7 +113,7 @@ function enterLane(
   if (!lane.breaker.admits()) return BREAKER_OPEN;
   const now = schedule.clock.now();
   const free = lane.queue.length === 0 && hasRoom(lane) && msToToken(lane, now) === 0;
-  if (free && workerHasRoom(schedule, isSuspect(lane))) return grant(schedule, lane, false);
+  if (free && hasRoomFor(schedule, lane)) return grant(schedule, lane, false);
   const refused = admit(lane, shareOf(schedule, lane), deferrals, now);
   if (refused) return refused;
   return new Promise((resolve) => {

@@ -15,11 +15,15 @@ import {
 /** Rate-limited lanes are woken together at this grain rather than each by its own timer. */
 const WAKE_GRAIN_MS = 5;
 /**
- * What a lane has to put off all at once goes in lumps of so many records, with this time between two, whatever the number
- * of lanes: each takes an append and some 0.2 ms, and thousands in one go would hold up everybody's.
+ * What lanes have to put off all at once goes in lumps, with this time between two: each record takes an append and some
+ * 0.2 ms, and thousands in one go would hold up everybody's. A lump is a part of what these lanes have waiting.
  */
-const LUMP_RECORDS = 16;
 const LUMP_PAUSE_MS = 10;
+const LUMP_SHARE = 1 / 64;
+const SMALLEST_LUMP = 4;
+const LARGEST_LUMP = 16;
+/** Least time between the starts of two attempts at endpoints that time out: each makes a connection, 0.5 ms. */
+const UNHEALTHY_PAUSE_MS = 10;
 /** Share of the worker for lanes that time out or that nobody knows yet, all together. */
 const SUSPECT_SHARE = 0.25;
 
@@ -34,18 +38,22 @@ export interface Schedule {
    * the end. (Weights would give a lane several.)
    */
   readonly healthy: Set<Lane>;
-  readonly suspects: Set<Lane>;
+  readonly unproven: Set<Lane>;
+  readonly unhealthy: Set<Lane>;
   /** Lanes that wait for their rate limit. */
   readonly throttled: Set<Lane>;
   inFlight: number;
   suspectInFlight: number;
   halted: boolean;
   suspectsNext: boolean;
+  unhealthyNext: boolean;
   wake: { at: number; cancel: CancelTimer } | null;
   /** Lanes that may have more waiting than they would take now. */
   readonly overfull: Set<Lane>;
   /** Set while the next lump has to wait. */
   lump: CancelTimer | null;
+  /** Set while the next attempt of an unhealthy lane has to wait. */
+  unhealthyPause: CancelTimer | null;
 }
 
 export const DROPPED: Entry = { kind: 'dropped' };
@@ -59,21 +67,31 @@ export function createSchedule(clock: Clock, concurrency: number): Schedule {
     limit: concurrency,
     suspectLimit: Math.max(1, Math.floor(concurrency * SUSPECT_SHARE)),
     healthy: new Set(),
-    suspects: new Set(),
+    unproven: new Set(),
+    unhealthy: new Set(),
     throttled: new Set(),
     inFlight: 0,
     suspectInFlight: 0,
     halted: false,
     suspectsNext: false,
+    unhealthyNext: false,
     wake: null,
     overfull: new Set(),
     lump: null,
+    unhealthyPause: null,
   };
 }
 
-export function workerHasRoom(schedule: Schedule, suspect: boolean): boolean {
-  if (schedule.halted || schedule.inFlight >= schedule.limit) return false;
-  return !suspect || schedule.suspectInFlight < schedule.suspectLimit;
+function workerHasRoom(schedule: Schedule): boolean {
+  return !schedule.halted && schedule.inFlight < schedule.limit;
+}
+
+/** True when the worker leaves room for one more attempt of this lane now. */
+export function hasRoomFor(schedule: Schedule, lane: Lane): boolean {
+  if (!workerHasRoom(schedule)) return false;
+  if (!isSuspect(lane)) return true;
+  if (lane.unhealthy && schedule.unhealthyPause !== null) return false;
+  return schedule.suspectInFlight < schedule.suspectLimit;
 }
 
 /** Changes a lane and keeps count of what suspects have under way. */
@@ -91,6 +109,7 @@ export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
     takeSlot(lane, schedule.clock.now());
   });
   schedule.inFlight += 1;
+  if (lane.unhealthy) pauseUnhealthy(schedule);
   return {
     kind: 'go',
     waited,
@@ -113,6 +132,14 @@ export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
   };
 }
 
+function pauseUnhealthy(schedule: Schedule): void {
+  schedule.unhealthyPause?.();
+  schedule.unhealthyPause = schedule.clock.after(UNHEALTHY_PAUSE_MS, () => {
+    schedule.unhealthyPause = null;
+    pump(schedule);
+  });
+}
+
 function release(schedule: Schedule, lane: Lane, result: PostResult | null): void {
   const now = schedule.clock.now();
   change(schedule, lane, () => {
@@ -128,8 +155,7 @@ function release(schedule: Schedule, lane: Lane, result: PostResult | null): voi
 
 /** Lines the lane up for its next turn when it has work, room and tokens; otherwise whatever frees those does. */
 export function offer(schedule: Schedule, lane: Lane): void {
-  schedule.healthy.delete(lane);
-  schedule.suspects.delete(lane);
+  for (const ring of [schedule.healthy, schedule.unproven, schedule.unhealthy]) ring.delete(lane);
   if (lane.queue.length === 0 || !hasRoom(lane) || !lane.breaker.admits()) return;
   const now = schedule.clock.now();
   const wait = msToToken(lane, now);
@@ -138,7 +164,9 @@ export function offer(schedule: Schedule, lane: Lane): void {
     wakeAt(schedule, now + wait);
     return;
   }
-  (isSuspect(lane) ? schedule.suspects : schedule.healthy).add(lane);
+  if (lane.unhealthy) schedule.unhealthy.add(lane);
+  else if (lane.proven) schedule.healthy.add(lane);
+  else schedule.unproven.add(lane);
 }
 
 function wakeAt(schedule: Schedule, at: number): void {
@@ -169,11 +197,21 @@ export function pump(schedule: Schedule): void {
 }
 
 function nextLane(schedule: Schedule): Lane | null {
-  if (!workerHasRoom(schedule, false)) return null;
+  if (!workerHasRoom(schedule)) return null;
   schedule.suspectsNext = !schedule.suspectsNext;
-  const suspect = workerHasRoom(schedule, true) ? firstOf(schedule.suspects) : null;
   const known = firstOf(schedule.healthy);
-  return schedule.suspectsNext ? (suspect ?? known) : (known ?? suspect);
+  if (known !== null && !schedule.suspectsNext) return known;
+  return nextSuspect(schedule) ?? known;
+}
+
+/** Those nobody knows yet and those that time out by turns, so neither takes all that is left to both. */
+function nextSuspect(schedule: Schedule): Lane | null {
+  if (schedule.suspectInFlight >= schedule.suspectLimit) return null;
+  const unproven = firstOf(schedule.unproven);
+  const unhealthy = schedule.unhealthyPause === null ? firstOf(schedule.unhealthy) : null;
+  if (unproven === null || unhealthy === null) return unproven ?? unhealthy;
+  schedule.unhealthyNext = !schedule.unhealthyNext;
+  return schedule.unhealthyNext ? unhealthy : unproven;
 }
 
 function firstOf(ring: ReadonlySet<Lane>): Lane | null {
@@ -191,7 +229,8 @@ export function trim(schedule: Schedule, lane: Lane): void {
 function putOffLump(schedule: Schedule): void {
   const { clock, overfull } = schedule;
   schedule.lump = null;
-  let left = LUMP_RECORDS;
+  const lump = lumpOf(overfull);
+  let left = lump;
   for (const lane of overfull) {
     while (left > 0 && putOffLast(schedule, lane)) left -= 1;
     if (left === 0) break;
@@ -199,11 +238,17 @@ function putOffLump(schedule: Schedule): void {
     // What it keeps may have waited for the breaker alone.
     offer(schedule, lane);
   }
-  if (left === LUMP_RECORDS) return;
+  if (left === lump) return;
   schedule.lump = clock.after(LUMP_PAUSE_MS, () => {
     putOffLump(schedule);
     pump(schedule);
   });
+}
+
+function lumpOf(overfull: ReadonlySet<Lane>): number {
+  let waiting = 0;
+  for (const lane of overfull) waiting += lane.queue.length;
+  return Math.min(LARGEST_LUMP, Math.max(SMALLEST_LUMP, Math.ceil(waiting * LUMP_SHARE)));
 }
 
 /** False when the lane may keep what it has. */
