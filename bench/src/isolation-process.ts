@@ -1,5 +1,5 @@
-// How much healthy endpoints suffer from a sick or a busy neighbour: the same load with and without it, in turn and several
-// times, in one run of the system.
+// How much healthy endpoints suffer from a sick or a busy neighbour: the same load without it and with it, one right after
+// the other, several times, in one run of the system.
 import { setTimeout as pause } from 'node:timers/promises';
 import { startChild } from './child.ts';
 import { cpuMsOf } from './cpu.ts';
@@ -13,14 +13,15 @@ import { distributed, embedded, type SystemUnderTest } from './system.ts';
 const HELP = `npm run bench:isolation -- [options]
 
   --seconds N      length of each run (default 20)
-  --rounds N       how often each is run, in turn with the others; figures are medians (default 3)
+  --rounds N       how often each is run, in turn with the others; figures and ratios are medians (default 3)
   --healthy N      healthy endpoints (default 100)
   --rate N         events a second for each healthy endpoint (default 5)
   --sick-rate N    events a second for the sick or busy one (default 500)
   --distributed    a process for each service, over the engines of scripts/stack, instead of one process
   --json           print the figures as JSON as well
 
-Takes about 25 minutes: what a run leaves behind has to end before the next begins, which a hanging endpoint makes a minute.
+Takes about half an hour: what a run leaves behind has to end before the next begins, which a hanging endpoint makes a minute.
+What a run with a neighbour is held against is the run right before it, for the speed of a machine may change by the minute.
 A disk that stalls decides every p99. With TMPDIR=/dev/shm the data is in memory, and the figures tell of the rest.
 `;
 
@@ -34,7 +35,7 @@ const options = readOptions(HELP, {
 const { seconds, rounds, healthy: healthyCount, rate: ratePerS, 'sick-rate': sickRate } = options;
 
 /** Each run once before any counts, this long: what is done for the first time takes longer. */
-const WARM_UP_S = 4;
+const WARM_UP_S = 8;
 /** At the beginning of each run, after the rest that went before, in which nothing counts. */
 const LEAD_IN_S = 2;
 /** What a deleted neighbour left behind is cancelled when it comes due, at most a minute and a bit later. */
@@ -138,8 +139,13 @@ async function rest(api: string, since: Date): Promise<void> {
   throw new Error(`what the run left behind is still in motion after ${LONGEST_REST_MS / 1000} s`);
 }
 
-/** The first run of each group is what the others are held against: the same load, and nothing is sick. */
-function groups(healthy: readonly string[], sick: string): Run[][] {
+/** The same load without and with something beside it. */
+interface Group {
+  without: Run;
+  beside: Run[];
+}
+
+function groups(healthy: readonly string[], sick: string): Group[] {
   const half = healthy.slice(0, Math.floor(healthy.length / 2));
   const others = healthy.length - half.length;
   const one = (what: string, path: string): Run => ({
@@ -153,47 +159,73 @@ function groups(healthy: readonly string[], sick: string): Run[][] {
     neighbour: { targets: Array.from({ length: others }, () => `${sick}/${path}`), rate: others * ratePerS },
   });
   return [
-    [
-      { what: 'healthy endpoints alone', measured: healthy, neighbour: null },
-      one(`one hanging for 15 s, ${sickRate}/s`, 'hang'),
-      one(`one answering 500, ${sickRate}/s`, 'fail'),
-      one(`one busy, ${sickRate}/s`, 'ok'),
-      {
-        what: 'that load past Milena',
-        measured: healthy,
-        neighbour: { targets: [`${sick}/ok`], rate: sickRate, past: true },
-      },
-    ],
-    [
-      otherHalf('half, the other half healthy too', 'ok'),
-      otherHalf('half, the other half hanging', 'hang'),
-      { what: 'half, no other half', measured: half, neighbour: null },
-    ],
+    {
+      without: { what: 'healthy endpoints alone', measured: healthy, neighbour: null },
+      beside: [
+        one(`one hanging for 15 s, ${sickRate}/s`, 'hang'),
+        one(`one answering 500, ${sickRate}/s`, 'fail'),
+        one(`one busy, ${sickRate}/s`, 'ok'),
+        {
+          what: 'that load past Milena',
+          measured: healthy,
+          neighbour: { targets: [`${sick}/ok`], rate: sickRate, past: true },
+        },
+      ],
+    },
+    {
+      without: otherHalf('half, the other half healthy too', 'ok'),
+      beside: [
+        otherHalf('half, the other half hanging', 'hang'),
+        { what: 'half, no other half', measured: half, neighbour: null },
+      ],
+    },
   ];
 }
 
 /** What the rounds of one run came to: sums of counts, medians of times. */
 interface Row extends Figures {
-  /** p99 by that of the group's first run. */
+  /** Median of each round's p99 by that of the run without, right before it. */
   ratio: number;
   /** The least and the greatest p99. */
   range: [number, number];
 }
 
-function rowOf(figures: readonly Figures[], alone: readonly Figures[]): Row {
+/** One run and the run without its neighbour, right before it. */
+interface Pair {
+  without: Figures;
+  beside: Figures;
+}
+
+const median = (numbers: readonly number[]): number => quantiles(numbers).p50;
+
+function rowOf(figures: readonly Figures[], ratio: number): Row {
   const sum = (of: (one: Figures) => number): number => figures.reduce((all, one) => all + of(one), 0);
   const p99s = figures.map((one) => one.p99);
-  const p99 = quantiles(p99s).p50;
   return {
     what: figures[0]?.what ?? '',
     sent: sum((one) => one.sent),
     arrived: sum((one) => one.arrived),
-    p50: quantiles(figures.map((one) => one.p50)).p50,
-    p99,
-    cores: quantiles(figures.map((one) => one.cores)).p50,
-    ratio: p99 / quantiles(alone.map((one) => one.p99)).p50,
+    p50: median(figures.map((one) => one.p50)),
+    p99: median(p99s),
+    cores: median(figures.map((one) => one.cores)),
+    ratio,
     range: [Math.min(...p99s), Math.max(...p99s)],
   };
+}
+
+/** First all runs without, then those beside each neighbour. */
+function rowsOf(pairs: readonly (readonly Pair[])[]): Row[] {
+  const without = rowOf(
+    pairs.flat().map((pair) => pair.without),
+    1,
+  );
+  const beside = pairs.map((rounds) =>
+    rowOf(
+      rounds.map((pair) => pair.beside),
+      median(rounds.map((pair) => pair.beside.p99 / pair.without.p99)),
+    ),
+  );
+  return [without, ...beside];
 }
 
 function table(rows: readonly Row[]): string {
@@ -233,20 +265,24 @@ async function main(): Promise<void> {
     const all = groups(healthy, sick.origin);
     say(`Warming up, ${WARM_UP_S} s each …`);
     const begin = new Date();
-    for (const run of all.flat()) await measure(system, sink.origin, run, WARM_UP_S);
+    for (const { without, beside } of all)
+      for (const run of [without, ...beside]) await measure(system, sink.origin, run, WARM_UP_S);
     await rest(system.api, begin);
+    const alone = async (run: Run): Promise<Figures> => {
+      const since = new Date();
+      const figures = await measure(system, sink.origin, run, seconds);
+      if (run.neighbour !== null && run.neighbour.past !== true) await rest(system.api, since);
+      return figures;
+    };
     const rows: Row[] = [];
-    for (const runs of all) {
-      const figures = runs.map((): Figures[] => []);
+    for (const { without, beside } of all) {
+      const pairs = beside.map((): Pair[] => []);
       for (let round = 1; round <= rounds; round += 1) {
         say(`Round ${round} of ${rounds}, ${seconds} s each …`);
-        for (const [n, run] of runs.entries()) {
-          const since = new Date();
-          figures[n]?.push(await measure(system, sink.origin, run, seconds));
-          if (run.neighbour !== null && run.neighbour.past !== true) await rest(system.api, since);
-        }
+        for (const [n, run] of beside.entries())
+          pairs[n]?.push({ without: await alone(without), beside: await alone(run) });
       }
-      rows.push(...figures.map((of) => rowOf(of, figures[0] ?? [])));
+      rows.push(...rowsOf(pairs));
     }
     process.stdout.write(table(rows));
     if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
