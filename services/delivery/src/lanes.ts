@@ -89,7 +89,7 @@ export function createLanes(deps: { clock: Clock; breakers: Breakers; concurrenc
         purge(schedule, lane, (tenure) => (tenure.ended ? DROPPED : WORKER_STOPS));
       schedule.wake?.cancel();
       schedule.lump?.();
-      schedule.unhealthyPause?.();
+      schedule.unhealthyLump?.();
     },
     dispose: () => {
       for (const lane of lanes.values()) lane.breaker.shutdown();

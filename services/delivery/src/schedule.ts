@@ -14,16 +14,12 @@ import {
 
 /** Rate-limited lanes are woken together at this grain rather than each by its own timer. */
 const WAKE_GRAIN_MS = 5;
-/**
- * What lanes have to put off all at once goes in lumps, with this time between two: each record takes an append and some
- * 0.2 ms, and thousands in one go would hold up everybody's. A lump is a part of what these lanes have waiting.
- */
+/** What many lanes have to do all at once goes in lumps with this time between two, each a part of what there is to do. */
 const LUMP_PAUSE_MS = 10;
 const LUMP_SHARE = 1 / 64;
+/** Records to be put off take an append and some 0.2 ms each: thousands in one go would hold up everybody's. */
 const SMALLEST_LUMP = 4;
 const LARGEST_LUMP = 16;
-/** Least time between the starts of two attempts at endpoints that time out: each makes a connection, 0.5 ms. */
-const UNHEALTHY_PAUSE_MS = 10;
 /** Share of the worker for lanes that time out or that nobody knows yet, all together. */
 const SUSPECT_SHARE = 0.25;
 
@@ -46,14 +42,17 @@ export interface Schedule {
   suspectInFlight: number;
   halted: boolean;
   suspectsNext: boolean;
-  unhealthyNext: boolean;
+  /** Counts the turns that lanes lined up for. */
+  places: number;
   wake: { at: number; cancel: CancelTimer } | null;
   /** Lanes that may have more waiting than they would take now. */
   readonly overfull: Set<Lane>;
   /** Set while the next lump has to wait. */
   lump: CancelTimer | null;
-  /** Set while the next attempt of an unhealthy lane has to wait. */
-  unhealthyPause: CancelTimer | null;
+  /** Set from the first attempt of a lump by unhealthy lanes until the next lump may begin. */
+  unhealthyLump: CancelTimer | null;
+  /** Attempts that this lump still has room for. */
+  unhealthyLeft: number;
 }
 
 export const DROPPED: Entry = { kind: 'dropped' };
@@ -74,11 +73,12 @@ export function createSchedule(clock: Clock, concurrency: number): Schedule {
     suspectInFlight: 0,
     halted: false,
     suspectsNext: false,
-    unhealthyNext: false,
+    places: 0,
     wake: null,
     overfull: new Set(),
     lump: null,
-    unhealthyPause: null,
+    unhealthyLump: null,
+    unhealthyLeft: 0,
   };
 }
 
@@ -90,8 +90,12 @@ function workerHasRoom(schedule: Schedule): boolean {
 export function hasRoomFor(schedule: Schedule, lane: Lane): boolean {
   if (!workerHasRoom(schedule)) return false;
   if (!isSuspect(lane)) return true;
-  if (lane.unhealthy && schedule.unhealthyPause !== null) return false;
+  if (lane.unhealthy && !lumpHasRoom(schedule)) return false;
   return schedule.suspectInFlight < schedule.suspectLimit;
+}
+
+function lumpHasRoom(schedule: Schedule): boolean {
+  return schedule.unhealthyLump === null || schedule.unhealthyLeft > 0;
 }
 
 /** Changes a lane and keeps count of what suspects have under way. */
@@ -109,7 +113,7 @@ export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
     takeSlot(lane, schedule.clock.now());
   });
   schedule.inFlight += 1;
-  if (lane.unhealthy) pauseUnhealthy(schedule);
+  if (lane.unhealthy) takeFromLump(schedule);
   return {
     kind: 'go',
     waited,
@@ -127,15 +131,22 @@ export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
     },
     cancel: () => {
       if (probe) breaker.giveBack();
+      if (lane.unhealthy) schedule.unhealthyLeft += 1;
       release(schedule, lane, null);
     },
   };
 }
 
-function pauseUnhealthy(schedule: Schedule): void {
-  schedule.unhealthyPause?.();
-  schedule.unhealthyPause = schedule.clock.after(UNHEALTHY_PAUSE_MS, () => {
-    schedule.unhealthyPause = null;
+/**
+ * What times out together would begin anew together, each attempt with a connection and 0.5 ms. The more lanes there are,
+ * the larger the lump, for all of them may be well again.
+ */
+function takeFromLump(schedule: Schedule): void {
+  schedule.unhealthyLeft -= 1;
+  if (schedule.unhealthyLump !== null) return;
+  schedule.unhealthyLeft = Math.floor(schedule.unhealthy.size * LUMP_SHARE);
+  schedule.unhealthyLump = schedule.clock.after(LUMP_PAUSE_MS, () => {
+    schedule.unhealthyLump = null;
     pump(schedule);
   });
 }
@@ -164,6 +175,7 @@ export function offer(schedule: Schedule, lane: Lane): void {
     wakeAt(schedule, now + wait);
     return;
   }
+  lane.place = schedule.places++;
   if (lane.unhealthy) schedule.unhealthy.add(lane);
   else if (lane.proven) schedule.healthy.add(lane);
   else schedule.unproven.add(lane);
@@ -204,14 +216,13 @@ function nextLane(schedule: Schedule): Lane | null {
   return nextSuspect(schedule) ?? known;
 }
 
-/** Those nobody knows yet and those that time out by turns, so neither takes all that is left to both. */
+/** Of those nobody knows yet and those that time out, whichever lined up first. */
 function nextSuspect(schedule: Schedule): Lane | null {
   if (schedule.suspectInFlight >= schedule.suspectLimit) return null;
   const unproven = firstOf(schedule.unproven);
-  const unhealthy = schedule.unhealthyPause === null ? firstOf(schedule.unhealthy) : null;
+  const unhealthy = lumpHasRoom(schedule) ? firstOf(schedule.unhealthy) : null;
   if (unproven === null || unhealthy === null) return unproven ?? unhealthy;
-  schedule.unhealthyNext = !schedule.unhealthyNext;
-  return schedule.unhealthyNext ? unhealthy : unproven;
+  return unproven.place < unhealthy.place ? unproven : unhealthy;
 }
 
 function firstOf(ring: ReadonlySet<Lane>): Lane | null {

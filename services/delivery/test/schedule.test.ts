@@ -59,25 +59,81 @@ test('what still waits when the breaker lets attempts through again gets its tur
   expect([count('defer'), count('go')]).toEqual([4, 4]);
 });
 
-test('attempts at endpoints that time out begin one after the other, and hold up neither known nor new ones', () => {
-  const { clock, state, lane, count } = waitingLane(3);
-  state.admits = true;
-  lane.unhealthy = true;
-  const healthy = waitingLane(1);
-  healthy.state.admits = true;
-  const unproven = waitingLane(1);
-  unproven.state.admits = true;
-  unproven.lane.proven = false;
-  const all = [lane, healthy.lane, unproven.lane];
-  const schedule = createSchedule(clock, 16);
-  for (const one of all) offer(schedule, one);
-  pump(schedule);
-  const goes = () => [count('go'), healthy.count('go'), unproven.count('go')];
-  expect(goes()).toEqual([1, 1, 1]);
-  clock.advance(9);
-  expect(count('go')).toBe(1);
-  clock.advance(1);
-  expect(count('go')).toBe(2);
-  clock.advance(10);
-  expect(goes()).toEqual([3, 1, 1]);
+describe('lanes that time out', () => {
+  /** Lanes of one schedule with records that wait, in the order in which they line up. */
+  function lined(kinds: readonly ('unhealthy' | 'unproven' | 'healthy')[], records: number) {
+    const worlds = kinds.map((kind) => {
+      const one = waitingLane(records);
+      one.state.admits = true;
+      one.lane.proven = kind !== 'unproven';
+      one.lane.unhealthy = kind === 'unhealthy';
+      return one;
+    });
+    const clock = createTestClock(0);
+    const schedule = createSchedule(clock, 1024);
+    for (const { lane } of worlds) offer(schedule, lane);
+    pump(schedule);
+    return { clock, schedule, worlds, goes: () => worlds.map(({ count }) => count('go')) };
+  }
+
+  test('begin their attempts one after the other, and hold up neither known nor new ones', () => {
+    const { clock, goes } = lined(['unhealthy', 'unhealthy', 'healthy', 'unproven'], 2);
+    expect(goes()).toEqual([1, 0, 2, 2]);
+    clock.advance(9);
+    expect(goes()).toEqual([1, 0, 2, 2]);
+    clock.advance(1);
+    expect(goes()).toEqual([1, 1, 2, 2]);
+    clock.advance(20);
+    expect(goes()).toEqual([2, 2, 2, 2]);
+    clock.advance(10);
+    expect(clock.nextTimerAt()).toBeNull();
+  });
+
+  test.each([
+    ['unproven', 'unhealthy'],
+    ['unhealthy', 'unproven'],
+  ] as const)('take their turns among the new ones by when they lined up: %s, %s', (first, second) => {
+    const { schedule, worlds } = lined([first, second], 0);
+    for (const { lane } of worlds) {
+      for (let n = 0; n < 2; n += 1) lane.queue.push({ tenure: { ended: false }, resolve: () => undefined });
+      offer(schedule, lane);
+    }
+    const under = () => worlds.map(({ lane }) => lane.inFlight);
+    schedule.suspectInFlight = schedule.suspectLimit - 1;
+    pump(schedule);
+    expect(under()).toEqual([1, 0]);
+    schedule.suspectInFlight -= 1;
+    pump(schedule);
+    expect(under()).toEqual([1, 1]);
+  });
+
+  test('begin together the more, the more there are, for all may be well again', () => {
+    const { clock, goes } = lined(Array<'unhealthy'>(200).fill('unhealthy'), 1);
+    const under = () => goes().reduce((sum, n) => sum + n, 0);
+    expect(under()).toBe(4);
+    clock.advance(10);
+    expect(under()).toBe(8);
+    clock.advance(1500);
+    expect(under()).toBe(200);
+  });
+
+  test('leave the turn to others when there is no attempt after all', () => {
+    const { clock, schedule, worlds } = lined(['unhealthy', 'unhealthy'], 0);
+    const cancelled: Entry[] = [];
+    for (const { lane } of worlds) {
+      lane.queue.push({
+        tenure: { ended: false },
+        resolve: (entry) => {
+          cancelled.push(entry);
+        },
+      });
+      offer(schedule, lane);
+    }
+    pump(schedule);
+    expect(cancelled).toHaveLength(1);
+    const [first] = cancelled;
+    if (first?.kind === 'go') first.cancel();
+    expect(cancelled).toHaveLength(2);
+    expect(clock.now()).toBe(0);
+  });
 });
