@@ -233,7 +233,7 @@ function table(rows: readonly Row[]): string {
     `  ${what.padEnd(32)}${cells.map((cell) => cell.padStart(11)).join('')}`;
   return [
     '',
-    `end to end, healthy endpoints only, medians of ${rounds}`,
+    `end to end, healthy endpoints only, medians of ${rounds}, and of every run without a neighbour`,
     line('', 'sent', 'missing', 'p50', 'p99', 'p99 ratio', 'p99 from', 'to', 'CPU cores'),
     ...rows.map((row) =>
       line(
@@ -268,7 +268,7 @@ async function main(): Promise<void> {
     for (const { without, beside } of all)
       for (const run of [without, ...beside]) await measure(system, sink.origin, run, WARM_UP_S);
     await rest(system.api, begin);
-    const alone = async (run: Run): Promise<Figures> => {
+    const toItsEnd = async (run: Run): Promise<Figures> => {
       const since = new Date();
       const figures = await measure(system, sink.origin, run, seconds);
       if (run.neighbour !== null && run.neighbour.past !== true) await rest(system.api, since);
@@ -280,7 +280,7 @@ async function main(): Promise<void> {
       for (let round = 1; round <= rounds; round += 1) {
         say(`Round ${round} of ${rounds}, ${seconds} s each …`);
         for (const [n, run] of beside.entries())
-          pairs[n]?.push({ without: await alone(without), beside: await alone(run) });
+          pairs[n]?.push({ without: await toItsEnd(without), beside: await toItsEnd(run) });
       }
       rows.push(...rowsOf(pairs));
     }

@@ -142,8 +142,10 @@ export function grant(schedule: Schedule, lane: Lane, waited: boolean): Turn {
  * the larger the lump, for all of them may be well again.
  */
 function takeFromLump(schedule: Schedule): void {
-  schedule.unhealthyLeft -= 1;
-  if (schedule.unhealthyLump !== null) return;
+  if (schedule.unhealthyLump !== null) {
+    schedule.unhealthyLeft -= 1;
+    return;
+  }
   schedule.unhealthyLeft = Math.floor(schedule.unhealthy.size * LUMP_SHARE);
   schedule.unhealthyLump = schedule.clock.after(LUMP_PAUSE_MS, () => {
     schedule.unhealthyLump = null;
