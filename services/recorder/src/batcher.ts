@@ -6,6 +6,8 @@ interface BatcherOptions<Item> {
   clock: Clock;
   /** How long the first item of a batch waits for company, ms. */
   lingerMs: number;
+  /** From the beginning of one write to that of the next, ms; a full batch does not wait for it. */
+  spacingMs: number;
   maxItems: number;
   maxBytes: number;
   begin: () => Batch<Item>;
@@ -27,11 +29,12 @@ interface Batcher<Item> {
  * nothing.
  */
 export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
-  const { clock, lingerMs, onFailure } = options;
+  const { clock, onFailure } = options;
   const queue = createBatchQueue<Item>(options);
   const givenUp = new AbortController();
   let cancelLinger: CancelTimer | null = null;
   let lingered = false;
+  let writtenAt = -Infinity;
   let draining = false;
   let running: Promise<void> | null = null;
 
@@ -47,6 +50,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
     while (ready() && !givenUp.signal.aborted) {
       stopLingering();
       const next = queue.take();
+      writtenAt = clock.now();
       await keepTrying({
         clock,
         signal: givenUp.signal,
@@ -67,7 +71,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
       running = run();
       return;
     }
-    cancelLinger ??= clock.after(lingerMs, () => {
+    cancelLinger ??= clock.after(waitMs(options, writtenAt), () => {
       lingered = true;
       wake();
     });
@@ -89,6 +93,14 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
       stopLingering();
     },
   };
+}
+
+/** How long what begins to gather now waits. A clock that was set back since the last write makes it no longer. */
+function waitMs(
+  { clock, lingerMs, spacingMs }: Pick<BatcherOptions<unknown>, 'clock' | 'lingerMs' | 'spacingMs'>,
+  writtenAt: number,
+): number {
+  return Math.max(lingerMs, Math.min(writtenAt + spacingMs - clock.now(), spacingMs));
 }
 
 /** Resolves with the work, or when the time is up. */

@@ -20,6 +20,11 @@ export interface RecorderDeps {
   >;
   /** How long a row waits for others to share its insert; default 500 ms. */
   lingerMs?: number;
+  /**
+   * How far apart the inserts of a stream begin that are not full; default 2 s. Most of one of some hundred rows is what
+   * one of a single row takes as well.
+   */
+  spacingMs?: number;
   /** Records whose rows share an insert; default 5,000. */
   maxRecords?: number;
   /** Bytes of the records of one insert; default 8 MiB. */
@@ -46,6 +51,7 @@ export function createRecorderService(deps: RecorderDeps): RecorderService {
   const options = {
     ...deps,
     lingerMs: deps.lingerMs ?? 500,
+    spacingMs: deps.spacingMs ?? 2000,
     maxRecords: deps.maxRecords ?? 5000,
     maxBytes: deps.maxBytes ?? 8 * 1024 * 1024,
   };

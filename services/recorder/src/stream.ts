@@ -22,6 +22,7 @@ interface StreamDeps {
   logger: Logger;
   metrics: Pick<Metrics, 'recorderUndecodable' | 'consumerLag'>;
   lingerMs: number;
+  spacingMs: number;
   maxRecords: number;
   maxBytes: number;
 }
@@ -90,6 +91,7 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
   return createBatcher<ConsumedRecord>({
     clock,
     lingerMs: deps.lingerMs,
+    spacingMs: deps.spacingMs,
     maxItems: deps.maxRecords,
     maxBytes: deps.maxBytes,
     begin: () => beginRecords(deps, spec, outage),

@@ -8,55 +8,11 @@ import {
   deliveryRecord,
   disposition,
   logRecord,
+  many,
   settle,
   startRecorder,
   T0,
 } from './support.ts';
-
-const many = (count: number) => Array.from({ length: count }, () => delivery());
-
-describe('batches', () => {
-  test('rows that come within the linger share one insert, and are acknowledged after it', async () => {
-    const { feed, advance, batches, acked, rows } = await startRecorder();
-    const deliveries = many(3);
-    deliveries.forEach((one, i) => {
-      feed(`r${i}`, deliveryRecord(one));
-    });
-    await advance(499);
-    expect(batches).toEqual([]);
-    expect(acked).toEqual([]);
-    await advance(1);
-    expect(batches).toEqual([3]);
-    expect(rows.events).toEqual(deliveries.map((one) => one.delivery_id));
-    expect(acked).toEqual(['r0', 'r1', 'r2']);
-  });
-
-  test('a full batch goes at once, and the rest after its own linger', async () => {
-    const { feed, advance, batches } = await startRecorder({ maxRecords: 10 });
-    for (const one of many(25)) feed('r', deliveryRecord(one));
-    await settle();
-    expect(batches).toEqual([10, 10]);
-    await advance(500);
-    expect(batches).toEqual([10, 10, 5]);
-  });
-
-  test('a batch is bounded by bytes, and a single larger record still goes', async () => {
-    const { feed, batches, advance } = await startRecorder({ maxBytes: 1000 });
-    for (const size of [400, 400, 400, 3000, 10]) {
-      feed('r', deliveryRecord(delivery({ payload: Buffer.alloc(size, '1') })));
-    }
-    await settle();
-    await advance(500);
-    expect(batches).toEqual([2, 1, 1, 1]);
-  });
-
-  test('bounds what the log hands out before it is stored', async () => {
-    const { consumer } = await startRecorder({ maxRecords: 10, maxBytes: 1000 });
-    for (const topic of [DELIVERIES, DELIVERY_LOG, DEAD_LETTER]) {
-      expect(consumer(topic)).toMatchObject({ maxUnackedRecords: 30, maxUnackedBytes: 3000 });
-    }
-  });
-});
 
 describe('what becomes of a record', () => {
   test('attempts, dispositions and the events of filtered ones get rows of their own', async () => {

@@ -202,6 +202,8 @@ export function disposition(of: Delivery, what: Disposition['what']): Dispositio
   };
 }
 
+export const many = (count: number) => Array.from({ length: count }, () => delivery());
+
 export const deliveryRecord = (of: Delivery): LogRecord => ({ topic: DELIVERIES, ...encodeDelivery(of) });
 export const logRecord = (entry: LogEntry): LogRecord => ({
   topic: DELIVERY_LOG,
@@ -220,15 +222,21 @@ export async function startRecorder(
   over: { maxRecords?: number; maxBytes?: number; drainTimeoutMs?: number } = {},
 ) {
   const clock = createTestClock(T0 + 1000);
+  let setBackBy = 0;
+  const shown: Clock = { now: () => clock.now() - setBackBy, after: (ms, task) => clock.after(ms, task) };
   const fed = createHandFedLog();
   const stores = createMemoryStores();
-  const { recorder, metrics } = createTestRecorder({ ...stores, log: fed.log, clock, ...over });
+  const { recorder, metrics } = createTestRecorder({ ...stores, log: fed.log, clock: shown, ...over });
   await recorder.start();
   const advance = async (ms: number) => {
     clock.advance(ms);
     await settle();
   };
-  return { clock, ...fed, ...stores, recorder, metrics, advance };
+  /** Timers go on as before. */
+  const setBack = (ms: number) => {
+    setBackBy += ms;
+  };
+  return { clock, ...fed, ...stores, recorder, metrics, advance, setBack };
 }
 
 export const databaseName = () => `test_${randomBytes(6).toString('hex')}`;
