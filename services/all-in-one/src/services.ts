@@ -19,6 +19,9 @@ import type { Tracing } from '@milena/tracing';
 import type { AllInOneConfig } from './config.ts';
 import type { Engines } from './engines.ts';
 
+/** The engine inserts beside the deliveries, on the same processors; see docs/adr/0023. */
+const RECORDER_SPACING_MS = 2000;
+
 /** The four services, and the parts that they share and that are to be closed after them. */
 export interface Services {
   ingest: IngestService;
@@ -61,6 +64,6 @@ export function createServices(deps: ServicesDeps): Services {
     ingest: wireIngest(shared, config),
     subscriptions: wireSubscriptions(shared, config),
     delivery: wireDelivery(shared, config),
-    recorder: wireRecorder(shared, config),
+    recorder: wireRecorder({ ...shared, spacingMs: RECORDER_SPACING_MS }, config),
   };
 }

@@ -2,11 +2,14 @@ import type { CancelTimer, Clock } from '@milena/runtime';
 import { createBatchQueue, type Batch } from './batch-queue.ts';
 import { keepTrying } from './keep-trying.ts';
 
+/** Writes of fewer items are small: their items come at a rate at which one every `lingerMs` is no load. */
+const LARGE_ITEMS = 100;
+
 interface BatcherOptions<Item> {
   clock: Clock;
   /** How long the first item of a batch waits for company, ms. */
   lingerMs: number;
-  /** From the beginning of one write to that of the next, ms; a full batch does not wait for it. */
+  /** From the beginning of a large write to that of the next, ms; 0: none. A full batch does not wait for it. */
   spacingMs: number;
   maxItems: number;
   maxBytes: number;
@@ -34,7 +37,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
   const givenUp = new AbortController();
   let cancelLinger: CancelTimer | null = null;
   let lingered = false;
-  let writtenAt = -Infinity;
+  let largeAt = -Infinity;
   let draining = false;
   let running: Promise<void> | null = null;
 
@@ -50,7 +53,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
     while (ready() && !givenUp.signal.aborted) {
       stopLingering();
       const next = queue.take();
-      writtenAt = clock.now();
+      largeAt = next.items < LARGE_ITEMS ? -Infinity : clock.now();
       await keepTrying({
         clock,
         signal: givenUp.signal,
@@ -71,7 +74,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
       running = run();
       return;
     }
-    cancelLinger ??= clock.after(waitMs(options, writtenAt), () => {
+    cancelLinger ??= clock.after(waitMs(options, largeAt), () => {
       lingered = true;
       wake();
     });
@@ -95,12 +98,12 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
   };
 }
 
-/** How long what begins to gather now waits. A clock that was set back since the last write makes it no longer. */
+/** How long what begins to gather now waits. A clock that was set back since the last large write makes it no longer. */
 function waitMs(
   { clock, lingerMs, spacingMs }: Pick<BatcherOptions<unknown>, 'clock' | 'lingerMs' | 'spacingMs'>,
-  writtenAt: number,
+  largeAt: number,
 ): number {
-  return Math.max(lingerMs, Math.min(writtenAt + spacingMs - clock.now(), spacingMs));
+  return Math.max(lingerMs, Math.min(largeAt + spacingMs - clock.now(), spacingMs));
 }
 
 /** Resolves with the work, or when the time is up. */

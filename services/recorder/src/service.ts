@@ -21,8 +21,8 @@ export interface RecorderDeps {
   /** How long a row waits for others to share its insert; default 500 ms. */
   lingerMs?: number;
   /**
-   * How far apart the inserts of a stream begin that are not full; default 2 s. Most of one of some hundred rows is what
-   * one of a single row takes as well.
+   * How far apart inserts of events and of attempts begin that come one after the other, ms; default 0: as `lingerMs` has it.
+   * For a store beside which something else has to be quick: an insert of some hundred rows takes hardly more than one of one.
    */
   spacingMs?: number;
   /** Records whose rows share an insert; default 5,000. */
@@ -51,15 +51,16 @@ export function createRecorderService(deps: RecorderDeps): RecorderService {
   const options = {
     ...deps,
     lingerMs: deps.lingerMs ?? 500,
-    spacingMs: deps.spacingMs ?? 2000,
+    spacingMs: deps.spacingMs ?? 0,
     maxRecords: deps.maxRecords ?? 5000,
     maxBytes: deps.maxBytes ?? 8 * 1024 * 1024,
   };
+  const unspaced = { ...options, spacingMs: 0 };
   const streams = [
     createStream(options, recordEvents(deps)),
     createStream(options, recordAttempts(deps)),
-    createStream(options, recordDeadLetters(deps)),
-    createStream(options, recordHeld(deps)),
+    createStream(unspaced, recordDeadLetters(deps)),
+    createStream(unspaced, recordHeld(deps)),
   ];
   let running = false;
   let stopping: Promise<void> | null = null;

@@ -6,7 +6,7 @@ import { createRecorderService, type RecorderDeps, type RecorderService } from '
 
 /** The service over open engines: the same in a process of its own and in the all-in-one. */
 export function wireRecorder(
-  parts: Pick<RecorderDeps, 'log' | 'clock' | 'logger' | 'metrics'> & {
+  parts: Pick<RecorderDeps, 'log' | 'clock' | 'logger' | 'metrics' | 'spacingMs'> & {
     pg: Postgres;
     clickhouse: ClickHouse;
   },

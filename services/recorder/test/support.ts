@@ -219,7 +219,7 @@ export const deadLetterRecord = (of: Delivery): LogRecord => ({
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export async function startRecorder(
-  over: { maxRecords?: number; maxBytes?: number; drainTimeoutMs?: number } = {},
+  over: { maxRecords?: number; maxBytes?: number; spacingMs?: number; drainTimeoutMs?: number } = {},
 ) {
   const clock = createTestClock(T0 + 1000);
   let setBackBy = 0;
