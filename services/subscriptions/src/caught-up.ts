@@ -1,5 +1,5 @@
 import { HttpProblem } from '@milena/http';
-import { DELIVERIES, GROUPS, type MessageLog } from '@milena/log';
+import { DEAD_LETTER, DELIVERIES, GROUPS, type MessageLog } from '@milena/log';
 import type { Clock } from '@milena/runtime';
 import { pause } from './pause.ts';
 
@@ -13,6 +13,8 @@ export interface Watched {
 
 /** Stores the events, by which a delivery is known. */
 export const EVENTS_RECORDER: Watched = { group: GROUPS.recorderEvents, topics: [DELIVERIES] };
+
+export const DEAD_LETTERS_RECORDER: Watched = { group: GROUPS.recorderDeadLetters, topics: [DEAD_LETTER] };
 
 /** It stores within a second or two what is in the log; one that takes longer than this is behind. */
 export const RECORDER_PATIENCE_MS = 10_000;

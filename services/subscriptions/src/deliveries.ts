@@ -9,7 +9,7 @@ import {
 import { HttpProblem, notFound } from '@milena/http';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import type { Logger } from '@milena/runtime';
-import type { DeliveryView } from '@milena/stores';
+import type { DeadLetter, DeliveryView } from '@milena/stores';
 import type { CallDeps } from './deps.ts';
 import { forget } from './forget.ts';
 import { whenRecorded } from './waiting.ts';
@@ -26,7 +26,9 @@ export async function findDelivery(
   id: string,
   { signal }: Pick<Call, 'signal'>,
 ): Promise<DeliveryView> {
-  const view = await whenRecorded(deps, { deliveryId: id, signal }, () => deps.deliveries.find(id));
+  const view = await whenRecorded(deps, { what: 'delivery', deliveryId: id, signal }, () =>
+    deps.deliveries.find(id),
+  );
   if (view === null) throw notFound('delivery');
   return view;
 }
@@ -42,11 +44,20 @@ export async function findEvent(
 ): Promise<EventRow> {
   const event = await whenRecorded(
     deps,
-    { deliveryId: id, signal },
+    { what: 'delivery', deliveryId: id, signal },
     async () => (await deps.deliveries.event(id)) ?? (await deps.deadLetters.find(id)),
   );
   if (event === null) throw notFound('delivery');
   return event;
+}
+
+/** @throws HttpProblem 503 when the recorder is behind */
+export function findDeadLetter(
+  deps: CallDeps,
+  id: string,
+  { signal }: Pick<Call, 'signal'>,
+): Promise<DeadLetter | null> {
+  return whenRecorded(deps, { what: 'dead letter', deliveryId: id, signal }, () => deps.deadLetters.find(id));
 }
 
 /** @throws HttpProblem 409 when nothing can be delivered to the subscription */
@@ -130,7 +141,7 @@ export async function sendTest(deps: CallDeps, subscription: Subscription, call:
 /**
  * Delivers an event once more, now, as a delivery of its own. The append comes first: a crash before the dead letter is
  * marked leaves it open, which asks for one more look and loses nothing.
- * @throws HttpProblem 404, or 409 when the subscription is gone or disabled
+ * @throws HttpProblem 404, 409 when the subscription is gone or disabled, or 503 when the recorder is behind
  */
 export async function retryDelivery(
   deps: CallDeps,
@@ -140,6 +151,9 @@ export async function retryDelivery(
   const event = await findEvent(deps, id, call);
   const subscription = await deps.subscriptions.find(event.subscription_id);
   assertDeliverable(subscription);
+  // Known before the append: a dead letter stored after it would stay open, and be delivered once more by a replay of all.
+  const letter = await findDeadLetter(deps, id, call);
+  call.signal.throwIfAborted();
   const { event_id, tenant_id, subscription_id, event_type, content_type, payload, traceparent } = event;
   const delivery_id = await append(deps, {
     event_id,
@@ -151,9 +165,11 @@ export async function retryDelivery(
     traceparent,
     replay_of: id,
   });
-  await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {
-    call.log.warn({ event: 'dead_letter.not_marked', delivery_id: id, err: error });
-  });
+  if (letter !== null) {
+    await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {
+      call.log.warn({ event: 'dead_letter.not_marked', delivery_id: id, err: error });
+    });
+  }
   call.log.info({ event: 'delivery.replayed', delivery_id, replay_of: id, event_id, subscription_id });
   return { delivery_id, event_id, replay_of: id, status: 'queued' };
 }

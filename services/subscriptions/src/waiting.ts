@@ -1,5 +1,11 @@
 import { timeOfId } from '@milena/domain';
-import { EVENTS_RECORDER, endsReached, RECORDER_PATIENCE_MS, recorderBehind } from './caught-up.ts';
+import {
+  DEAD_LETTERS_RECORDER,
+  endsReached,
+  EVENTS_RECORDER,
+  RECORDER_PATIENCE_MS,
+  recorderBehind,
+} from './caught-up.ts';
 import type { CallDeps } from './deps.ts';
 import { pause } from './pause.ts';
 
@@ -7,6 +13,15 @@ const POLL_MS = 100;
 /** A recorder that takes longer than this has trouble, and so may the stores: they are asked less often then. */
 const USUAL_MS = 2000;
 const LATE_POLL_MS = 500;
+
+const RECORDERS = { delivery: EVENTS_RECORDER, 'dead letter': DEAD_LETTERS_RECORDER };
+
+/** What is read: by which delivery's id, and whether it is the delivery itself or its dead letter. */
+interface Sought {
+  what: keyof typeof RECORDERS;
+  deliveryId: string;
+  signal: AbortSignal;
+}
 
 /**
  * Reads what the recorder may not have stored yet: a delivery that was answered with 202 a moment ago is found, not denied.
@@ -16,13 +31,13 @@ const LATE_POLL_MS = 500;
  */
 export async function whenRecorded<T>(
   { log, clock }: Pick<CallDeps, 'log' | 'clock'>,
-  { deliveryId, signal }: { deliveryId: string; signal: AbortSignal },
+  { what, deliveryId, signal }: Sought,
   read: () => Promise<T | null>,
 ): Promise<T | null> {
   const known = await read();
   // Every delivery has an id with a time in it.
   if (known !== null || timeOfId(deliveryId) === null) return known;
-  const recorded = endsReached(log, [EVENTS_RECORDER]);
+  const recorded = endsReached(log, [RECORDERS[what]]);
   const startedAt = clock.now();
   for (;;) {
     const proof = await recorded();
@@ -30,7 +45,7 @@ export async function whenRecorded<T>(
     if (found !== null || proof || signal.aborted) return found;
     const waited = clock.now() - startedAt;
     if (waited >= RECORDER_PATIENCE_MS)
-      throw recorderBehind('a delivery that it has yet to store would be denied');
+      throw recorderBehind(`a ${what} that it has yet to store would be denied`);
     await pause(clock, waited < USUAL_MS ? POLL_MS : LATE_POLL_MS, signal);
   }
 }

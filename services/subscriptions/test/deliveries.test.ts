@@ -14,6 +14,8 @@ beforeEach(() => {
   api.log.state.recorded = null;
 });
 
+const tick = () => new Promise((resolve) => setImmediate(resolve));
+
 const old = (): string => newId(Date.now() - 60_000);
 
 /** A recorded delivery of a new subscription. */
@@ -164,6 +166,41 @@ describe('retrying', () => {
     expect(decodeDelivery(api.log.records[0]!).payload.equals(event.payload)).toBe(true);
     const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
     expect(body.status).toBe('replayed');
+  });
+
+  describe('while the recorder may have its dead letter yet to store', () => {
+    const retries = () => api.log.deliveries().filter(({ replay_of }) => replay_of !== null);
+    /** A delivery that failed, of which the recorder has not stored everything. */
+    const behind = async () => {
+      const one = await recorded({ status: 'failed' });
+      await api.call('POST', `/api/v1/subscriptions/${one.subscription_id}/test`);
+      api.log.state.recorded = 0;
+      return { ...one, path: `/api/v1/deliveries/${one.delivery_id}/retry` };
+    };
+
+    test('nothing is sent until it is there and can be marked', async () => {
+      const { delivery_id, event, path } = await behind();
+      const retry = api.call('POST', path);
+      const read = api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
+      // Another request answered in between: both have looked once and found nothing.
+      await api.call('GET', '/api/v1/subscriptions');
+      expect(retries()).toEqual([]);
+      await api.deadLetters.insert([letterOf(event)]);
+      expect([(await retry).status, (await read).status]).toEqual([202, 200]);
+      const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
+      expect([body.status, retries().length]).toEqual(['replayed', 1]);
+    });
+
+    test('nothing is sent for a client that has gone', async () => {
+      const { path } = await behind();
+      const client = new AbortController();
+      const retry = fetch(api.url + path, { method: 'POST', signal: client.signal }).catch(() => 'gone');
+      await api.call('GET', '/api/v1/subscriptions');
+      client.abort();
+      expect(await retry).toBe('gone');
+      while (!api.lines.some((line) => line.includes('"http.request"') && line.includes(path))) await tick();
+      expect(retries()).toEqual([]);
+    });
   });
 
   test('a dead letter stays open when the log did not take the retry', async () => {

@@ -1,7 +1,8 @@
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, GROUPS, HELD, retryTopic, type GroupLag } from '@milena/log';
+import { DELIVERIES, DELIVERY_LOG, GROUPS, HELD, retryTopic, type GroupLag } from '@milena/log';
 import type { Motion } from '@milena/stores';
 import {
   caughtUp,
+  DEAD_LETTERS_RECORDER,
   EVENTS_RECORDER,
   RECORDER_PATIENCE_MS,
   recorderBehind,
@@ -13,7 +14,7 @@ import { pause } from '../pause.ts';
 const RECORDER: readonly Watched[] = [
   EVENTS_RECORDER,
   { group: GROUPS.recorderLog, topics: [DELIVERY_LOG] },
-  { group: GROUPS.recorderDeadLetters, topics: [DEAD_LETTER] },
+  DEAD_LETTERS_RECORDER,
   { group: GROUPS.recorderHeld, topics: [HELD] },
 ];
 

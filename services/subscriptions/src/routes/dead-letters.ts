@@ -3,6 +3,7 @@ import { HttpProblem, notFound, pageOf, pageQuery, route, type Route } from '@mi
 import { DEAD_LETTER_STATUSES } from '@milena/stores';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
+import { findDeadLetter } from '../deliveries.ts';
 import type { RouteDeps } from '../deps.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
 import { deadLetterSchema, toDeadLetter } from '../views.ts';
@@ -50,8 +51,8 @@ function read({ as }: RouteDeps): Route {
     params: idParams,
     replies: { 200: { description: 'The dead letter.', schema: deadLetterSchema } },
     problems: [404],
-    handler: async ({ principal, params }) => {
-      const letter = await as(principal).deadLetters.find(params.id);
+    handler: async ({ principal, params, signal }) => {
+      const letter = await findDeadLetter(as(principal), params.id, { signal });
       if (letter === null) throw notFound('dead letter');
       return { status: 200, body: toDeadLetter(letter) };
     },
@@ -69,8 +70,9 @@ function discard({ as }: RouteDeps): Route {
     params: idParams,
     replies: { 200: { description: 'Discarded.', schema: deadLetterSchema } },
     problems: [404, 409],
-    handler: async ({ principal, params, log }) => {
+    handler: async ({ principal, params, log, signal }) => {
       const deps = as(principal);
+      if ((await findDeadLetter(deps, params.id, { signal })) === null) throw notFound('dead letter');
       const changed = await deps.deadLetters.setStatus(params.id, 'discarded');
       const letter = await deps.deadLetters.find(params.id);
       if (letter === null) throw notFound('dead letter');
