@@ -7,7 +7,7 @@ const LARGE_ITEMS = 100;
 
 interface BatcherOptions<Item> {
   clock: Clock;
-  /** How long the first item of a batch waits for company, ms. */
+  /** How long the first item of a batch waits for company, ms; longer where `spacingMs` makes it. */
   lingerMs: number;
   /** From the beginning of a large write to that of the next, ms; 0: none. A full batch does not wait for it. */
   spacingMs: number;

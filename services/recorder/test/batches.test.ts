@@ -1,5 +1,13 @@
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
-import { deadLetterRecord, delivery, deliveryRecord, many, settle, startRecorder } from './support.ts';
+import {
+  deadLetterRecord,
+  delivery,
+  deliveryRecord,
+  heldRecord,
+  many,
+  settle,
+  startRecorder,
+} from './support.ts';
 
 describe('batches', () => {
   test('rows that come within the linger share one insert, and are acknowledged after it', async () => {
@@ -32,6 +40,7 @@ describe('batches', () => {
       feed('r', deliveryRecord(delivery({ payload: Buffer.alloc(size, '1') })));
     }
     await settle();
+    expect(batches).toEqual([2, 1, 1]);
     await advance(500);
     expect(batches).toEqual([2, 1, 1, 1]);
   });
@@ -116,12 +125,16 @@ describe('spaced batches', () => {
     expect(batches).toEqual([100, 1]);
   });
 
-  test('dead letters and what is held are not spaced', async () => {
-    const { feed, advance, letters } = await spaced();
-    for (const one of many(100)) feed('l', deadLetterRecord(one));
+  test.each([
+    ['dead letters', deadLetterRecord, 'letters'],
+    ['what is held', heldRecord, 'heldRows'],
+  ] as const)('%s are not spaced', async (_, recordOf, stored) => {
+    const recorder = await spaced();
+    const { feed, advance } = recorder;
+    for (const one of many(100)) feed('r', recordOf(one));
     await advance(500);
-    feed('l', deadLetterRecord(delivery()));
+    feed('r', recordOf(delivery()));
     await advance(500);
-    expect(letters).toHaveLength(101);
+    expect(recorder[stored]).toHaveLength(101);
   });
 });

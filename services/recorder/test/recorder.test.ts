@@ -1,5 +1,5 @@
-import { encodeHeld, encodeLogEntries, type FilteredEvent, type LogEntry } from '@milena/domain';
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, HELD } from '@milena/log';
+import { encodeLogEntries, type FilteredEvent, type LogEntry } from '@milena/domain';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import {
   attempt,
   attemptRecord,
@@ -7,6 +7,7 @@ import {
   delivery,
   deliveryRecord,
   disposition,
+  heldRecord,
   logRecord,
   many,
   settle,
@@ -215,7 +216,7 @@ describe('a paused subscription', () => {
   test('what it holds is kept with everything that its release needs', async () => {
     const { feed, advance, heldRows, acked } = await startRecorder();
     const one = { ...delivery(), attempt: 3, resumed_at: T0 + 5, target_url: 'https://example.com/other' };
-    feed('held', { topic: HELD, ...encodeHeld(one, T0 + 9) });
+    feed('held', heldRecord(one));
     await advance(500);
     expect(heldRows).toEqual([{ delivery: one, held_at: T0 + 9 }]);
     expect(acked).toEqual(['held']);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   encodeDeadLetter,
   encodeDelivery,
+  encodeHeld,
   encodeLogEntries,
   newId,
   type Attempt,
@@ -13,6 +14,7 @@ import {
   DEAD_LETTER,
   DELIVERIES,
   DELIVERY_LOG,
+  HELD,
   type ConsumedRecord,
   type ConsumeOptions,
   type LogRecord,
@@ -214,6 +216,8 @@ export const deadLetterRecord = (of: Delivery): LogRecord => ({
   topic: DEAD_LETTER,
   ...encodeDeadLetter(of, { reason: 'retries used up', at: T0 + 9, attempts: 6 }),
 });
+
+export const heldRecord = (of: Delivery): LogRecord => ({ topic: HELD, ...encodeHeld(of, T0 + 9) });
 
 /** Lets every promise that can settle do so. */
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
