@@ -60,6 +60,12 @@ export function usage(pid: number): Usage {
   return sum;
 }
 
+/** Time that a hypervisor gave to others while this machine had work, so far, ms of all processors; 0 where it is not told. */
+export function stolenMs(): number {
+  const [all = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+  return (Number(all.split(/\s+/)[8] ?? 0) * 1000) / TICKS_PER_S;
+}
+
 /** CPU time used so far (ms) by all of them. */
 export function cpuMsOf(processes: readonly { pid: number }[]): number {
   return processes.reduce((sum, { pid }) => sum + usage(pid).cpuMs, 0);
