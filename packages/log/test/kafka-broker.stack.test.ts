@@ -155,7 +155,7 @@ describe('a Kafka broker', () => {
     await until('all is committed', async () => (await one.lag('g', [TOPIC]))[0]!.records === 0);
   }, 90_000);
 
-  it('while it is away appends reject in time, with the reason; pings too; afterwards both are fine', async () => {
+  it('while it is away appends reject in time, with the reason; pings and looks at the lag too; afterwards all are fine', async () => {
     const log = await open({ namePrefix: newPrefix(), limits: { ...QUICK, appendTimeoutMs: 1_000 } });
     await until('it has begun', () => succeeds(log.append([record(0, 'before')])));
     await broker.run('kill');
@@ -167,6 +167,7 @@ describe('a Kafka broker', () => {
     });
     expect(performance.now() - startedAt).toBeLessThan(4_000);
     await expect(log.ping()).rejects.toBeInstanceOf(LogUnavailableError);
+    await expect(log.lag('g', [TOPIC])).rejects.toBeInstanceOf(LogUnavailableError);
     await broker.run('start');
     await until('pings are fine', () => succeeds(log.ping()));
     await until('appends are fine', () => succeeds(log.append([record(0, 'after')])));

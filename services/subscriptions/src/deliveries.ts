@@ -151,8 +151,8 @@ export async function retryDelivery(
   const event = await findEvent(deps, id, call);
   const subscription = await deps.subscriptions.find(event.subscription_id);
   assertDeliverable(subscription);
-  // Known before the append: a dead letter stored after it would stay open, and be delivered once more by a replay of all.
-  const letter = await findDeadLetter(deps, id, call);
+  // Stored before the append: a dead letter that comes after it would stay open, and be delivered once more by a replay of all.
+  await findDeadLetter(deps, id, call);
   call.signal.throwIfAborted();
   const { event_id, tenant_id, subscription_id, event_type, content_type, payload, traceparent } = event;
   const delivery_id = await append(deps, {
@@ -165,11 +165,9 @@ export async function retryDelivery(
     traceparent,
     replay_of: id,
   });
-  if (letter !== null) {
-    await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {
-      call.log.warn({ event: 'dead_letter.not_marked', delivery_id: id, err: error });
-    });
-  }
+  await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {
+    call.log.warn({ event: 'dead_letter.not_marked', delivery_id: id, err: error });
+  });
   call.log.info({ event: 'delivery.replayed', delivery_id, replay_of: id, event_id, subscription_id });
   return { delivery_id, event_id, replay_of: id, status: 'queued' };
 }

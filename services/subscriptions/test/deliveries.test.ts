@@ -12,6 +12,7 @@ beforeEach(() => {
   api.log.records.length = 0;
   api.log.state.away = false;
   api.log.state.recorded = null;
+  api.log.state.lettersWait = false;
 });
 
 const tick = () => new Promise((resolve) => setImmediate(resolve));
@@ -170,11 +171,11 @@ describe('retrying', () => {
 
   describe('while the recorder may have its dead letter yet to store', () => {
     const retries = () => api.log.deliveries().filter(({ replay_of }) => replay_of !== null);
-    /** A delivery that failed, of which the recorder has not stored everything. */
+    /** A delivery that failed, while dead letters wait for the recorder. */
     const behind = async () => {
       const one = await recorded({ status: 'failed' });
       await api.call('POST', `/api/v1/subscriptions/${one.subscription_id}/test`);
-      api.log.state.recorded = 0;
+      api.log.state.lettersWait = true;
       return { ...one, path: `/api/v1/deliveries/${one.delivery_id}/retry` };
     };
 
@@ -189,6 +190,14 @@ describe('retrying', () => {
       expect([(await retry).status, (await read).status]).toEqual([202, 200]);
       const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
       expect([body.status, retries().length]).toEqual(['replayed', 1]);
+    });
+
+    test('to discard it waits until it is there', async () => {
+      const { delivery_id, event } = await behind();
+      const discard = api.call('POST', `/api/v1/dead-letters/${delivery_id}/discard`);
+      await api.call('GET', '/api/v1/subscriptions');
+      await api.deadLetters.insert([letterOf(event)]);
+      expect(await discard).toMatchObject({ status: 200, body: { status: 'discarded' } });
     });
 
     test('nothing is sent for a client that has gone', async () => {

@@ -117,7 +117,7 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
     },
     lag: async (group, topics) => {
       refuseIfClosed();
-      const ranges = await fetchRanges(desk, names.inCluster(group), topics.map(check));
+      const ranges = await orUnavailable(fetchRanges(desk, names.inCluster(group), topics.map(check)));
       return topics.map((topic) => {
         const ofTopic = ranges.filter((range) => range.topic === names.inCluster(topic));
         const partitions = [...ofTopic]
@@ -138,13 +138,18 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
 async function ping(sender: Sender, desk: AdminDesk, topics: readonly string[]): Promise<void> {
   const trouble = sender.trouble();
   if (trouble !== null) throw new LogUnavailableError(trouble);
-  const described = await desk
-    .ask((admin) => admin.fetchTopicMetadata({ topics: [...topics] }))
-    .catch((error: unknown) => {
-      throw new LogUnavailableError(reasonOf(error), { cause: error });
-    });
+  const described = await orUnavailable(
+    desk.ask((admin) => admin.fetchTopicMetadata({ topics: [...topics] })),
+  );
   const orphan = described.topics.find(({ partitions }) => partitions.some(({ leader }) => leader < 0));
   if (orphan !== undefined) throw new LogUnavailableError(`a partition of ${orphan.name} has no leader`);
+}
+
+/** @throws LogUnavailableError when the request fails */
+function orUnavailable<T>(request: Promise<T>): Promise<T> {
+  return request.catch((error: unknown) => {
+    throw new LogUnavailableError(reasonOf(error), { cause: error });
+  });
 }
 
 function toOutgoing(record: LogRecord, topic: string, partitions: number): Outgoing {

@@ -131,11 +131,15 @@ export function attemptOf(event: EventRow, over: Partial<Attempt>): Attempt {
 /** Takes what it is given, or nothing while it is away. */
 export function createFakeLog() {
   const records: LogRecord[] = [];
-  /** `recorded`: how many of the deliveries the recorder has stored; null = all. `waiting`: for their first attempt. */
-  const state: { away: boolean; recorded: number | null; waiting: number } = {
+  /**
+   * `recorded`: how many of the deliveries the recorder has stored; null = all. `waiting`: for their first attempt.
+   * `lettersWait`: the recorder has stored no dead letter yet.
+   */
+  const state: { away: boolean; recorded: number | null; waiting: number; lettersWait: boolean } = {
     away: false,
     recorded: null,
     waiting: 0,
+    lettersWait: false,
   };
   const deliveries = () => records.filter(({ topic }) => topic === DELIVERIES);
   return {
@@ -145,7 +149,11 @@ export function createFakeLog() {
     lag: (group: string, topics: readonly string[]): Promise<GroupLag[]> => {
       if (state.away) return Promise.reject(new LogUnavailableError('away'));
       const end = deliveries().length;
-      const mark = group === GROUPS.delivery ? end - state.waiting : (state.recorded ?? end);
+      const marks: Record<string, number> = {
+        [GROUPS.delivery]: end - state.waiting,
+        [GROUPS.recorderDeadLetters]: state.lettersWait ? 0 : end,
+      };
+      const mark = marks[group] ?? state.recorded ?? end;
       return Promise.resolve(
         topics.map((topic) => ({ topic, records: end - mark, partitions: [{ mark, end }] })),
       );
