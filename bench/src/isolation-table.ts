@@ -9,7 +9,7 @@ export interface Figures {
   p99: number;
   /** CPU time of Milena's own processes by the time that the run took: 1 is one core. */
   cores: number;
-  /** What a hypervisor gave to others, ms of a second. */
+  /** What a hypervisor gave to others, of all processors together, ms of a second. */
   stolen: number;
 }
 
