@@ -23,7 +23,8 @@ const HELP = `npm run bench:isolation -- [options]
 Takes half an hour or more: what a run leaves behind has to end before the next begins, which a hanging endpoint makes a minute.
 What a run with a neighbour is held against is the run right before it, for the speed of a machine may change by the minute.
 Where the machine is a virtual one and others took its time in one of the two, both are made again, twice at most.
-A disk that stalls decides every p99. With TMPDIR=/dev/shm the data is in memory, and the figures tell of the rest.
+A disk that stalls decides every p99. With TMPDIR=/dev/shm the data is in memory, and the figures tell of the rest; with
+--distributed that does not reach the engines, whose data scripts/stack keeps in .cache/stack/data.
 `;
 
 const options = readOptions(HELP, { seconds: 20, rounds: 3, healthy: 100, rate: 5, 'sick-rate': 500 });
