@@ -1,6 +1,7 @@
 /** What is gathered for one write. */
 export interface Batch<Item> {
-  add(item: Item): void;
+  /** @returns how many rows came of it */
+  add(item: Item): number;
   /** Takes out what came from these partitions; not called any more once `write` was. */
   drop(partitions: readonly number[]): void;
   /** Called again after a failure. */
@@ -10,6 +11,7 @@ export interface Batch<Item> {
 interface Gathered<Item> {
   batch: Batch<Item>;
   items: number;
+  rows: number;
   bytes: number;
 }
 
@@ -35,10 +37,10 @@ export function createBatchQueue<Item>(options: {
     push: (item, bytes) => {
       let last = waiting.at(-1);
       if (last === undefined || last.items >= maxItems || last.bytes + bytes > maxBytes) {
-        last = { batch: begin(), items: 0, bytes: 0 };
+        last = { batch: begin(), items: 0, rows: 0, bytes: 0 };
         waiting.push(last);
       }
-      last.batch.add(item);
+      last.rows += last.batch.add(item);
       last.items += 1;
       last.bytes += bytes;
     },

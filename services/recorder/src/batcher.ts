@@ -2,8 +2,8 @@ import type { CancelTimer, Clock } from '@milena/runtime';
 import { createBatchQueue, type Batch } from './batch-queue.ts';
 import { keepTrying } from './keep-trying.ts';
 
-/** Writes of fewer items are small: their items come at a rate at which one every `lingerMs` is no load. */
-const LARGE_ITEMS = 100;
+/** Writes of fewer rows are small: these come at a rate at which one every `lingerMs` is no load. */
+const LARGE_ROWS = 100;
 
 interface BatcherOptions<Item> {
   clock: Clock;
@@ -53,7 +53,7 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
     while (ready() && !givenUp.signal.aborted) {
       stopLingering();
       const next = queue.take();
-      largeAt = next.items < LARGE_ITEMS ? -Infinity : clock.now();
+      largeAt = next.rows < LARGE_ROWS ? -Infinity : clock.now();
       await keepTrying({
         clock,
         signal: givenUp.signal,

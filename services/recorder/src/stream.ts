@@ -119,8 +119,10 @@ function beginRecords<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outa
   return {
     add: (record) => {
       const { partition, ack, maybeRedelivered } = record;
-      for (const row of decodeOrSkip(deps, spec, record)) table.add(row, partition, maybeRedelivered);
+      const rows = decodeOrSkip(deps, spec, record);
+      for (const row of rows) table.add(row, partition, maybeRedelivered);
       slips.push({ partition, ack });
+      return rows.length;
     },
     drop: (partitions) => {
       table.drop(partitions);

@@ -1,9 +1,12 @@
+import type { LogEntry } from '@milena/domain';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import {
+  attempt,
   deadLetterRecord,
   delivery,
   deliveryRecord,
   heldRecord,
+  logRecord,
   many,
   settle,
   startRecorder,
@@ -79,6 +82,18 @@ describe('spaced batches', () => {
     const recorder = await spaced();
     expect((await insertTimes(recorder, 19)).length).toBe(18);
     expect(new Set(recorder.batches)).toEqual(new Set([95]));
+  });
+
+  test('rows count, and not the records that they share', async () => {
+    const { feed, advance, batches } = await spaced();
+    const entry = (): LogEntry => ({ kind: 'attempt', attempt: attempt(delivery()) });
+    for (let n = 0; n < 50; n += 1) feed('r', logRecord(entry(), entry()));
+    await advance(500);
+    feed('r', logRecord(entry()));
+    await advance(1999);
+    expect(batches).toEqual([100]);
+    await advance(1);
+    expect(batches).toEqual([100, 1]);
   });
 
   test('a full batch goes at once, and the rest two seconds after it', async () => {

@@ -207,9 +207,9 @@ export function disposition(of: Delivery, what: Disposition['what']): Dispositio
 export const many = (count: number) => Array.from({ length: count }, () => delivery());
 
 export const deliveryRecord = (of: Delivery): LogRecord => ({ topic: DELIVERIES, ...encodeDelivery(of) });
-export const logRecord = (entry: LogEntry): LogRecord => ({
+export const logRecord = (...entries: [LogEntry, ...LogEntry[]]): LogRecord => ({
   topic: DELIVERY_LOG,
-  ...encodeLogEntries([entry]),
+  ...encodeLogEntries(entries),
 });
 export const attemptRecord = (row: Attempt): LogRecord => logRecord({ kind: 'attempt', attempt: row });
 export const deadLetterRecord = (of: Delivery): LogRecord => ({
