@@ -9,13 +9,16 @@ function expired(records: number) {
     { topic: 't', topicId: 1, partition: 0, first: 0, next: records },
     0,
   );
+  partition.inPiecesBelow = 0;
   const topics = { partitions: [partition], of: () => [partition], spec: () => spec };
   const retention = createRetention({ topics, marks: new Map(), beyond: new Map(), nudge: () => undefined });
   retention.expired(partition, records);
   /** How many a commit with so many appends removes. */
   const removedBeside = (appended: number, durable = true): number => {
     let removed = 0;
-    const settle = retention.board({ put: () => undefined, remove: () => (removed += 1) }, appended);
+    const none = () => undefined;
+    const batch = { put: none, putInPieces: none, remove: () => (removed += 1), removeRange: none };
+    const settle = retention.board(batch, appended);
     settle(durable);
     return removed;
   };

@@ -18,7 +18,9 @@ const DONE_END = Buffer.concat([META, Buffer.from('done\x01')]);
 /** Written to find out whether the disk takes anything. */
 export const PROBE_KEY = Buffer.concat([META, Buffer.from('probe')]);
 const MARK_BYTES = 8;
-const LAYOUT_VERSION = 1;
+/** 2: large records are in pieces. What 1 wrote is read as it is. */
+const LAYOUT_VERSION = 2;
+const OLDEST_READ = 1;
 
 export interface Layout {
   version: number;
@@ -54,8 +56,10 @@ export async function openLayout(
     stored === undefined
       ? { version: LAYOUT_VERSION, partitions, topicIds: {} }
       : (JSON.parse(stored.toString('utf8')) as Layout);
-  if (layout.version !== LAYOUT_VERSION) {
-    throw new Error(`The log in ${path} has layout ${layout.version}; this build reads ${LAYOUT_VERSION}.`);
+  if (layout.version < OLDEST_READ || layout.version > LAYOUT_VERSION) {
+    throw new Error(
+      `The log in ${path} has layout ${layout.version}; this build reads ${OLDEST_READ} to ${LAYOUT_VERSION}.`,
+    );
   }
   if (layout.partitions !== partitions) {
     throw new Error(
@@ -65,7 +69,8 @@ export async function openLayout(
     );
   }
   const missing = topics.filter((topic) => layout.topicIds[topic.name] === undefined);
-  if (stored === undefined || missing.length > 0) {
+  if (stored === undefined || missing.length > 0 || layout.version < LAYOUT_VERSION) {
+    layout.version = LAYOUT_VERSION;
     let highest = Math.max(0, ...Object.values(layout.topicIds));
     for (const topic of missing) layout.topicIds[topic.name] = highest += 1;
     await storage.commit((batch) => {

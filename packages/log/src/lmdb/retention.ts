@@ -1,6 +1,7 @@
 import type { Beyond, Marks } from './layout.ts';
 import { createProgress } from './progress.ts';
 import { recordKey } from './record-codec.ts';
+import type { Batch } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
 import type { Riders } from './writer.ts';
@@ -54,9 +55,7 @@ export function createRetention(options: {
       let budget = removalsBeside(appended);
       for (const partition of removable) {
         const below = Math.max(partition.first, Math.min(lowMark(partition), partition.first + budget));
-        for (let offset = partition.first; offset < below; offset += 1) {
-          batch.remove(recordKey(partition.topicId, partition.partition, offset));
-        }
+        remove(batch, partition, below);
         removed.push({ partition, below });
         budget -= below - partition.first;
         if (budget === 0) break;
@@ -75,4 +74,19 @@ export function createRetention(options: {
       options.nudge();
     },
   };
+}
+
+/** Looking for pieces costs more than the removal. */
+function remove(
+  batch: Batch,
+  { topicId, partition, first, inPiecesBelow }: TopicPartition,
+  below: number,
+): void {
+  if (first < Math.min(below, inPiecesBelow)) {
+    batch.removeRange(recordKey(topicId, partition, first), recordKey(topicId, partition, below));
+    return;
+  }
+  for (let offset = first; offset < below; offset += 1) {
+    batch.remove(recordKey(topicId, partition, offset));
+  }
 }

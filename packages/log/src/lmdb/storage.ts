@@ -1,10 +1,16 @@
 import { open } from 'lmdb';
 import { LogUnavailableError } from '../message-log.ts';
+import { countWhole, PIECE_BYTES, piecesOf, whole } from './pieces.ts';
 
 /** What one commit may do. Buffers must not change until the commit is done. */
 export interface Batch {
   put(key: Buffer, value: Buffer): void;
+  /** A value of any size that is written once. */
+  putInPieces(key: Buffer, value: Buffer): void;
+  /** Of what was put in pieces, the first alone. */
   remove(key: Buffer): void;
+  /** Whatever is stored with start <= key < end, pieces and all. */
+  removeRange(start: Buffer, end: Buffer): void;
 }
 
 export interface Entry {
@@ -21,9 +27,9 @@ export interface Storage {
    */
   commit(write: (batch: Batch) => void): Promise<void>;
   get(key: Buffer): Buffer | undefined;
-  /** Entries with start <= key < end in key order; the values are copies. */
+  /** Entries with start <= key < end in key order, each whole; the values are copies. */
   range(start: Buffer, end: Buffer, limit: number): Iterable<Entry>;
-  /** Highest key with start <= key <= end. */
+  /** Highest key with start <= key <= end: of the last piece, where there are pieces. */
   lastKey(start: Buffer, end: Buffer): Buffer | undefined;
   count(start: Buffer, end: Buffer): number;
   close(): Promise<void>;
@@ -51,7 +57,14 @@ export function openStorage(path: string): Storage {
   });
   const batch: Batch = {
     put: (key, value) => void db.put(key, value),
+    putInPieces: (key, value) => {
+      if (value.length <= PIECE_BYTES) void db.put(key, value);
+      else for (const piece of piecesOf(key, value)) void db.put(piece.key, piece.value);
+    },
     remove: (key) => void db.remove(key),
+    removeRange: (start, end) => {
+      for (const key of [...db.getKeys({ start, end })]) void db.remove(key);
+    },
   };
   return {
     commit: async (write) => {
@@ -67,15 +80,27 @@ export function openStorage(path: string): Storage {
         throw new LogUnavailableError(`the log could not write to ${path}: ${cause.message}`, { cause });
       }
     },
-    get: (key) => db.getBinary(key),
-    range: (start, end, limit) => db.getRange({ start, end, limit }),
+    get: (key) => {
+      const value = db.getBinary(key);
+      if (value?.length !== PIECE_BYTES) return value;
+      for (const entry of whole(db.getRange({ start: key }))) return entry.value;
+      return undefined;
+    },
+    *range(start, end, limit) {
+      let left = limit;
+      for (const entry of whole(db.getRange({ start, end }))) {
+        yield entry;
+        left -= 1;
+        if (left === 0) return;
+      }
+    },
     lastKey: (start, end) => {
       // Going backwards, `start` is the upper bound.
       const backwards = { start: end, end: start, inclusiveEnd: true, reverse: true, limit: 1 };
       for (const key of db.getKeys(backwards)) return key;
       return undefined;
     },
-    count: (start, end) => db.getKeysCount({ start, end }),
+    count: (start, end) => countWhole(db.getKeys({ start, end })),
     close: () => db.close(),
   };
 }

@@ -19,6 +19,8 @@ export interface TopicPartition {
   allocated: number;
   /** End of what consumers may read: everything below is durable. */
   next: number;
+  /** Records below this offset may be stored in pieces. */
+  inPiecesBelow: number;
   /** Records below this offset are too old to keep, whoever has not consumed them. */
   expiredBelow: number;
   /** Consumers that read it now. */
@@ -43,6 +45,8 @@ export function createTopicPartition(
     ...base,
     id: `${base.topic}/${base.partition}`,
     allocated: base.next,
+    // Nobody has looked.
+    inPiecesBelow: base.next,
     expiredBelow: 0,
     readers,
     recent: createRecent(readers, base.next, recentBytes),

@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from '@milena/runtime';
 import { LogUnavailableError } from '../message-log.ts';
 import { createAppendQueue, type Append, type Appended } from './append-queue.ts';
 import { PROBE_KEY } from './layout.ts';
+import { PIECE_BYTES } from './pieces.ts';
 import { recordKey } from './record-codec.ts';
 import type { Batch, Storage } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
@@ -146,7 +147,8 @@ async function commitTurn(options: WriterOptions, turn: readonly Append[], probi
           // Never given out again, even if this commit fails: it may have reached the disk all the same.
           record.offset = partition.allocated;
           partition.allocated += 1;
-          batch.put(recordKey(partition.topicId, partition.partition, record.offset), bytes);
+          if (bytes.length > PIECE_BYTES) partition.inPiecesBelow = record.offset + 1;
+          batch.putInPieces(recordKey(partition.topicId, partition.partition, record.offset), bytes);
         }
       }
       settleRiders = riders.board(batch, appended);
