@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createTestClock } from '@milena/runtime';
 import { createLmdbLog } from '../src/lmdb/index.ts';
 import { PIECE_BYTES } from '../src/lmdb/pieces.ts';
@@ -6,6 +8,9 @@ import { openStorage, type Batch, type Storage } from '../src/lmdb/storage.ts';
 import type { MessageLog } from '../src/message-log.ts';
 import { collect, record, TOPIC, until } from './conformance/harness.ts';
 import { newDirectory } from './lmdb-hooks.ts';
+
+/** A page in the file of LMDB: its number, its flags, and of a large value how many follow each other. */
+const PAGE = { bytes: 4096, flagsAt: 18, overflow: 0x04, pagesAt: 20 };
 
 const key = (name: string): Buffer => Buffer.from(name);
 /** Bytes that tell where in the value they are. */
@@ -87,17 +92,44 @@ describe('values in pieces', () => {
       for (const name of ['b', 'c', 'd', 'e']) batch.putInPieces(key(name), value(4 * PIECE_BYTES));
     });
     await commit((batch) => {
-      batch.removeRange(key('c'), key('e'));
+      expect(batch.removeRange(key('c'), key('e'), 100)).toEqual({ removed: 8, left: null });
     });
     expect(lengths()).toEqual([
       ['b', 4 * PIECE_BYTES],
       ['e', 4 * PIECE_BYTES],
     ]);
     await commit((batch) => {
-      batch.removeRange(key('a'), key('z'));
+      batch.removeRange(key('a'), key('z'), 100);
     });
     expect(lengths()).toEqual([]);
     expect(storage.lastKey(key('a'), key('z'))).toBeUndefined();
+  });
+
+  it('a removal ends with the value in which it reaches its limit', async () => {
+    await commit((batch) => {
+      for (const name of ['b', 'c', 'd']) batch.putInPieces(key(name), value(4 * PIECE_BYTES));
+    });
+    await commit((batch) => {
+      const { removed, left } = batch.removeRange(key('a'), key('z'), 5);
+      expect([removed, String(Buffer.from(left!))]).toEqual([8, 'd']);
+    });
+    expect(lengths()).toEqual([['d', 4 * PIECE_BYTES]]);
+  });
+
+  it('no piece takes more than a page', async () => {
+    await commit((batch) => {
+      for (let n = 0; n < 100; n += 1) batch.putInPieces(key(`m${n}`), value(n * 1000));
+    });
+    const file = readFileSync(join(path, 'data.mdb'));
+    const runs = new Map<number, number>();
+    for (let at = 2 * PAGE.bytes; at < file.length; at += PAGE.bytes) {
+      const isItself = Number(file.readBigUInt64LE(at)) === at / PAGE.bytes;
+      if (!isItself || (file.readUInt16LE(at + PAGE.flagsAt) & PAGE.overflow) === 0) continue;
+      const pages = file.readUInt32LE(at + PAGE.pagesAt);
+      runs.set(pages, (runs.get(pages) ?? 0) + 1);
+    }
+    expect([...runs.keys()]).toEqual([1]);
+    expect(runs.get(1)).toBeGreaterThan(1000);
   });
 });
 

@@ -17,7 +17,8 @@ function expired(records: number) {
   const removedBeside = (appended: number, durable = true): number => {
     let removed = 0;
     const none = () => undefined;
-    const batch = { put: none, putInPieces: none, remove: () => (removed += 1), removeRange: none };
+    const removeRange = () => ({ removed: 0, left: null });
+    const batch = { put: none, putInPieces: none, remove: () => (removed += 1), removeRange };
     const settle = retention.board(batch, appended);
     settle(durable);
     return removed;

@@ -1,11 +1,11 @@
 import type { Entry } from './storage.ts';
 
 /**
- * What LMDB puts on one page of 4 KiB of its own. For more it wants pages side by side, and looks for such among all that
+ * What LMDB puts on one page of 4 KiB of its own, beside the page's head. For more it wants pages side by side, and looks for such among all that
  * are free: thousands, once a backlog has come and gone, and each commit takes milliseconds instead of tenths of one.
  */
-export const PIECE_BYTES = 4096 - 16;
-const INDEX_BYTES = 2;
+export const PIECE_BYTES = 4096 - 24;
+const INDEX_BYTES = 4;
 
 /**
  * The value by itself, or in pieces: the first under the key, the others under keys that follow it at once. A piece of full
@@ -22,7 +22,7 @@ export function* piecesOf(key: Buffer, value: Buffer): Generator<Entry> {
 function pieceKey(key: Uint8Array, index: number): Buffer {
   const piece = Buffer.allocUnsafe(key.length + INDEX_BYTES);
   piece.set(key);
-  piece.writeUInt16BE(index, key.length);
+  piece.writeUInt32BE(index, key.length);
   return piece;
 }
 
@@ -49,19 +49,16 @@ export function* whole(entries: Iterable<Entry>): Generator<Entry> {
   if (first !== null) yield { key: first.key, value: Buffer.concat(pieces) };
 }
 
-/** How many whole values have these keys, which come in their order. */
-export function countWhole(keys: Iterable<Uint8Array>): number {
-  let count = 0;
-  let first: Uint8Array | null = null;
+/** Keys in their order, each with whether a value begins there. */
+export function* beginnings<Key extends Uint8Array>(
+  keys: Iterable<Key>,
+): Generator<{ key: Key; begins: boolean }> {
+  let first: Key | null = null;
   let pieces = 0;
   for (const key of keys) {
-    if (first !== null && isPiece(first, pieces, key)) {
-      pieces += 1;
-      continue;
-    }
-    first = key;
-    pieces = 1;
-    count += 1;
+    const begins = first === null || !isPiece(first, pieces, key);
+    pieces = begins ? 1 : pieces + 1;
+    if (begins) first = key;
+    yield { key, begins };
   }
-  return count;
 }

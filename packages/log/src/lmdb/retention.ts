@@ -1,6 +1,6 @@
 import type { Beyond, Marks } from './layout.ts';
 import { createProgress } from './progress.ts';
-import { recordKey } from './record-codec.ts';
+import { offsetOf, recordKey } from './record-codec.ts';
 import type { Batch } from './storage.ts';
 import type { TopicPartition } from './topic-partition.ts';
 import type { Topics } from './topics.ts';
@@ -54,11 +54,11 @@ export function createRetention(options: {
       const removed: { partition: TopicPartition; below: number }[] = [];
       let budget = removalsBeside(appended);
       for (const partition of removable) {
-        const below = Math.max(partition.first, Math.min(lowMark(partition), partition.first + budget));
-        remove(batch, partition, below);
+        const wanted = Math.max(partition.first, Math.min(lowMark(partition), partition.first + budget));
+        const { below, cost } = remove(batch, partition, wanted, budget);
         removed.push({ partition, below });
-        budget -= below - partition.first;
-        if (budget === 0) break;
+        budget -= cost;
+        if (budget <= 0) break;
       }
       return (durable) => {
         settleProgress(durable);
@@ -76,17 +76,17 @@ export function createRetention(options: {
   };
 }
 
-/** Looking for pieces costs more than the removal. */
-function remove(
-  batch: Batch,
-  { topicId, partition, first, inPiecesBelow }: TopicPartition,
-  below: number,
-): void {
-  if (first < Math.min(below, inPiecesBelow)) {
-    batch.removeRange(recordKey(topicId, partition, first), recordKey(topicId, partition, below));
-    return;
+/**
+ * Removes records below `wanted`, with their pieces as long as these are within the budget: thousands may be of few records.
+ * Where there can be none it does without looking for them, which costs more than a removal.
+ */
+function remove(batch: Batch, partition: TopicPartition, wanted: number, budget: number) {
+  const { topicId, first, inPiecesBelow } = partition;
+  const keyOf = (offset: number): Buffer => recordKey(topicId, partition.partition, offset);
+  if (first < Math.min(wanted, inPiecesBelow)) {
+    const { removed, left } = batch.removeRange(keyOf(first), keyOf(wanted), budget);
+    return { below: left === null ? wanted : offsetOf(left), cost: removed };
   }
-  for (let offset = first; offset < below; offset += 1) {
-    batch.remove(recordKey(topicId, partition, offset));
-  }
+  for (let offset = first; offset < wanted; offset += 1) batch.remove(keyOf(offset));
+  return { below: wanted, cost: wanted - first };
 }

@@ -1,6 +1,6 @@
-import { open } from 'lmdb';
+import { open, type Database } from 'lmdb';
 import { LogUnavailableError } from '../message-log.ts';
-import { countWhole, PIECE_BYTES, piecesOf, whole } from './pieces.ts';
+import { beginnings, PIECE_BYTES, piecesOf, whole } from './pieces.ts';
 
 /** What one commit may do. Buffers must not change until the commit is done. */
 export interface Batch {
@@ -9,8 +9,11 @@ export interface Batch {
   putInPieces(key: Buffer, value: Buffer): void;
   /** Of what was put in pieces, the first alone. */
   remove(key: Buffer): void;
-  /** Whatever is stored with start <= key < end, pieces and all. */
-  removeRange(start: Buffer, end: Buffer): void;
+  /**
+   * Values with start <= key < end, pieces and all, until as many as `limit` of both are removed.
+   * @returns how many were, and the key of the first value that is left
+   */
+  removeRange(start: Buffer, end: Buffer, limit: number): { removed: number; left: Buffer | null };
 }
 
 export interface Entry {
@@ -55,17 +58,7 @@ export function openStorage(path: string): Storage {
     eventTurnBatching: false,
     ...AT_ONCE,
   });
-  const batch: Batch = {
-    put: (key, value) => void db.put(key, value),
-    putInPieces: (key, value) => {
-      if (value.length <= PIECE_BYTES) void db.put(key, value);
-      else for (const piece of piecesOf(key, value)) void db.put(piece.key, piece.value);
-    },
-    remove: (key) => void db.remove(key),
-    removeRange: (start, end) => {
-      for (const key of [...db.getKeys({ start, end })]) void db.remove(key);
-    },
-  };
+  const batch = createBatch(db);
   return {
     commit: async (write) => {
       try {
@@ -100,8 +93,36 @@ export function openStorage(path: string): Storage {
       for (const key of db.getKeys(backwards)) return key;
       return undefined;
     },
-    count: (start, end) => countWhole(db.getKeys({ start, end })),
+    count: (start, end) => {
+      let count = 0;
+      for (const { begins } of beginnings(db.getKeys({ start, end }))) if (begins) count += 1;
+      return count;
+    },
     close: () => db.close(),
+  };
+}
+
+function createBatch(db: Database<Buffer, Buffer>): Batch {
+  return {
+    put: (key, value) => void db.put(key, value),
+    putInPieces: (key, value) => {
+      if (value.length <= PIECE_BYTES) void db.put(key, value);
+      else for (const piece of piecesOf(key, value)) void db.put(piece.key, piece.value);
+    },
+    remove: (key) => void db.remove(key),
+    removeRange: (start, end, limit) => {
+      const keys: Buffer[] = [];
+      let left: Buffer | null = null;
+      for (const { key, begins } of beginnings(db.getKeys({ start, end }))) {
+        if (begins && keys.length >= limit) {
+          left = key;
+          break;
+        }
+        keys.push(key);
+      }
+      for (const key of keys) void db.remove(key);
+      return { removed: keys.length, left };
+    },
   };
 }
 
