@@ -1,4 +1,7 @@
-import type { Entry } from './storage.ts';
+export interface Entry {
+  key: Buffer;
+  value: Buffer;
+}
 
 /**
  * What LMDB puts on one page of 4 KiB of its own, beside the page's head. For more it wants pages side by side, and looks for such among all that

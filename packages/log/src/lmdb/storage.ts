@@ -1,6 +1,6 @@
 import { open, type Database } from 'lmdb';
 import { LogUnavailableError } from '../message-log.ts';
-import { beginnings, PIECE_BYTES, piecesOf, whole } from './pieces.ts';
+import { beginnings, PIECE_BYTES, piecesOf, whole, type Entry } from './pieces.ts';
 
 /** What one commit may do. Buffers must not change until the commit is done. */
 export interface Batch {
@@ -14,11 +14,6 @@ export interface Batch {
    * @returns how many were, and the key of the first value that is left
    */
   removeRange(start: Buffer, end: Buffer, limit: number): { removed: number; left: Buffer | null };
-}
-
-export interface Entry {
-  key: Buffer;
-  value: Buffer;
 }
 
 /** The few calls that the log makes of LMDB: binary keys in byte order, durable batches, range reads. */
