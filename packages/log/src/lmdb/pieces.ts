@@ -4,8 +4,9 @@ export interface Entry {
 }
 
 /**
- * What LMDB puts on one page of 4 KiB of its own, beside the page's head. For more it wants pages side by side, and looks for such among all that
- * are free: thousands, once a backlog has come and gone, and each commit takes milliseconds instead of tenths of one.
+ * What fits on one page of LMDB's, 4 KiB, beside the page's head. For more it wants pages side by side, and looks for such
+ * among all that are free: thousands, once a backlog has come and gone, and each commit takes milliseconds instead of tenths
+ * of one.
  */
 export const PIECE_BYTES = 4096 - 24;
 const INDEX_BYTES = 4;
