@@ -11,6 +11,13 @@ interface SinkReport {
 const sinkReport = async (origin: string): Promise<SinkReport> =>
   (await (await fetch(origin)).json()) as SinkReport;
 
+/** Of the first arrival of each event: when it was sent, by the machine's clock, and how long it took, ms. */
+export type Arrival = [sentAt: number, latency: number];
+
+export async function arrivals(origin: string): Promise<Arrival[]> {
+  return (await (await fetch(`${origin}/arrivals`)).json()) as Arrival[];
+}
+
 export async function clearSink(origin: string): Promise<void> {
   await fetch(origin, { method: 'DELETE' });
 }
