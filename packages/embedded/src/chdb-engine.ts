@@ -49,7 +49,7 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
       },
     );
   }
-  const leaveThreads = letEngineThreadsGiveWay();
+  const leaveThreads = await letEngineThreadsGiveWay();
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
