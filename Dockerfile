@@ -54,8 +54,10 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
 # One thread is all that a process has of its own: collections of young memory that share the work out among threads cost
 # more CPU than they save time. What a batch holds for half a second dies young when young memory is large: 16 MiB, the
 # default, cost 8 % more CPU and a full collection every two seconds. The next full collection comes when what lives has
-# doubled, not after the few MiB that Node would allow a small heap; each holds up the deliveries of some 40 ms (ADR 0023).
+# doubled, not after the few MiB that Node would allow a small heap; each holds up the deliveries of some 40 ms (ADR 0023). One
+# thread of V8's own marks for it, for four at once leave no processor to the event loop where there are two.
 # Nothing is put into old memory because much of its kind lived long while the process started on a busy machine (ADR 0020).
 # The process handles SIGTERM itself, so it may be process 1.
 ENTRYPOINT ["node", "--enable-source-maps", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", \
-  "--min-semi-space-size=32", "--max-semi-space-size=32", "--heap-growing-percent=100", "dist/main.cjs"]
+  "--min-semi-space-size=32", "--max-semi-space-size=32", "--heap-growing-percent=100", "--v8-pool-size=1", \
+  "dist/main.cjs"]

@@ -14,6 +14,7 @@ const flags = [
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
   '--heap-growing-percent=100',
+  '--v8-pool-size=1',
 ];
 const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',

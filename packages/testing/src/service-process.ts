@@ -12,6 +12,7 @@ export const NODE_FLAGS = [
   '--min-semi-space-size=32',
   '--max-semi-space-size=32',
   '--heap-growing-percent=100',
+  '--v8-pool-size=1',
 ];
 const START_TIMEOUT_MS = 60_000;
 
