@@ -47,7 +47,7 @@ export const shareCounted = (runs: readonly Figures[]): number =>
   sum(runs.map((run) => run.counted.length)) / Math.max(1, sum(runs.map((run) => run.arrived)));
 
 function rowOf(runs: readonly Figures[], ratio: number): Row {
-  const p99s = runs.map((run) => quantiles(run.counted).p99);
+  const p99s = runs.filter((run) => run.counted.length > 0).map((run) => quantiles(run.counted).p99);
   return {
     what: runs[0]?.what ?? '',
     sent: sum(runs.map((run) => run.sent)),
@@ -74,6 +74,10 @@ export function rowsOf(pairs: readonly (readonly Pair[])[]): Row[] {
   });
   return [without, ...beside];
 }
+
+/** Where no event counts there is nothing to tell. */
+const told = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : '–';
 
 export function table(rows: readonly Row[], rounds: number): string {
   const line = (what: string, ...cells: string[]): string =>
@@ -102,8 +106,8 @@ export function table(rows: readonly Row[], rounds: number): string {
         percent(row.counted),
         `${row.p50.toFixed(1)} ms`,
         `${row.p99.toFixed(1)} ms`,
-        row.ratio.toFixed(2),
-        ...row.range.map((p99) => p99.toFixed(1)),
+        told(row.ratio, 2),
+        ...row.range.map((p99) => told(p99, 1)),
         row.cores.toFixed(2),
         `${row.stolen.toFixed(1)} ms/s`,
       ),
