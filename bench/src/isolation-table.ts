@@ -1,31 +1,26 @@
-import { type Quantiles, quantiles } from './quantiles.ts';
+import { quantiles } from './quantiles.ts';
 
 /** Of one run. */
 export interface Figures {
   what: string;
   sent: number;
   arrived: number;
+  /** Share of what arrived that counts: was sent while nobody else took the machine's time. */
+  counted: number;
+  /** Of what counts; NaN when nothing does. */
+  p50: number;
+  p99: number;
   /** CPU time of Milena's own processes by the time that the run took: 1 is one core. */
   cores: number;
   /** What a hypervisor gave to others, of all processors together, ms of a second. */
   stolen: number;
-  /** Of each event that counts: how long it took, ms. */
-  counted: readonly number[];
 }
 
-/** What the rounds of one run came to. */
-interface Row extends Quantiles {
-  what: string;
-  sent: number;
-  arrived: number;
-  /** Median of the rounds. */
-  cores: number;
-  stolen: number;
-  /** Share of the events that count. */
-  counted: number;
-  /** p99 by that of the runs without, right before each. */
+/** What the rounds of one run came to: sums of counts, medians of shares and times, the most that was stolen. */
+interface Row extends Figures {
+  /** Median of each round's p99 by that of the run without, right before it. */
   ratio: number;
-  /** The least and the greatest p99 of a round. */
+  /** The least and the greatest p99. */
   range: [number, number];
 }
 
@@ -36,26 +31,19 @@ export interface Pair {
 }
 
 const median = (numbers: readonly number[]): number => quantiles(numbers).p50;
-const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
-export const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
-/** Of the events of all these runs together. */
-const together = (runs: readonly Figures[]): Quantiles => quantiles(runs.flatMap((run) => run.counted));
-
-/** Share of their events that counts. */
-export const shareCounted = (runs: readonly Figures[]): number =>
-  sum(runs.map((run) => run.counted.length)) / Math.max(1, sum(runs.map((run) => run.arrived)));
-
-function rowOf(runs: readonly Figures[], ratio: number): Row {
-  const p99s = runs.filter((run) => run.counted.length > 0).map((run) => quantiles(run.counted).p99);
+function rowOf(figures: readonly Figures[], ratio: number): Row {
+  const sum = (of: (one: Figures) => number): number => figures.reduce((all, one) => all + of(one), 0);
+  const p99s = figures.map((one) => one.p99);
   return {
-    what: runs[0]?.what ?? '',
-    sent: sum(runs.map((run) => run.sent)),
-    arrived: sum(runs.map((run) => run.arrived)),
-    ...together(runs),
-    cores: median(runs.map((run) => run.cores)),
-    stolen: median(runs.map((run) => run.stolen)),
-    counted: shareCounted(runs),
+    what: figures[0]?.what ?? '',
+    sent: sum((one) => one.sent),
+    arrived: sum((one) => one.arrived),
+    counted: median(figures.map((one) => one.counted)),
+    p50: median(figures.map((one) => one.p50)),
+    p99: median(p99s),
+    cores: median(figures.map((one) => one.cores)),
+    stolen: Math.max(...figures.map((one) => one.stolen)),
     ratio,
     range: [Math.min(...p99s), Math.max(...p99s)],
   };
@@ -67,16 +55,31 @@ export function rowsOf(pairs: readonly (readonly Pair[])[]): Row[] {
     pairs.flat().map((pair) => pair.without),
     1,
   );
-  const beside = pairs.map((rounds) => {
-    const runs = rounds.map((pair) => pair.beside);
-    const held = together(rounds.map((pair) => pair.without));
-    return rowOf(runs, together(runs).p99 / held.p99);
-  });
+  const beside = pairs.map((rounds) =>
+    rowOf(
+      rounds.map((pair) => pair.beside),
+      median(rounds.map((pair) => pair.beside.p99 / pair.without.p99)),
+    ),
+  );
   return [without, ...beside];
 }
 
-/** Where no event counts there is nothing to tell. */
-const told = (value: number, digits: number): string =>
+const COLUMNS = [
+  'sent',
+  'missing',
+  'counted',
+  'p50',
+  'p99',
+  'p99 ratio',
+  'p99 from',
+  'to',
+  'CPU cores',
+  'stolen',
+];
+
+export const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+/** Where nothing counts there is nothing to tell. */
+export const told = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : '–';
 
 export function table(rows: readonly Row[], rounds: number): string {
@@ -84,28 +87,16 @@ export function table(rows: readonly Row[], rounds: number): string {
     `  ${what.padEnd(32)}${cells.map((cell) => cell.padStart(11)).join('')}`;
   return [
     '',
-    `end to end, healthy endpoints only, ${rounds} rounds together; p99 ratio: by the runs without a neighbour right before`,
-    line(
-      '',
-      'sent',
-      'missing',
-      'counted',
-      'p50',
-      'p99',
-      'p99 ratio',
-      'p99 from',
-      'to',
-      'CPU cores',
-      'stolen',
-    ),
+    `end to end, healthy endpoints only, medians of ${rounds}, and of every run without a neighbour`,
+    line('', ...COLUMNS),
     ...rows.map((row) =>
       line(
         row.what,
         String(row.sent),
         String(row.sent - row.arrived),
         percent(row.counted),
-        `${row.p50.toFixed(1)} ms`,
-        `${row.p99.toFixed(1)} ms`,
+        `${told(row.p50, 1)} ms`,
+        `${told(row.p99, 1)} ms`,
         told(row.ratio, 2),
         ...row.range.map((p99) => told(p99, 1)),
         row.cores.toFixed(2),

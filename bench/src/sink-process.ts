@@ -5,21 +5,21 @@ import type { Arrival } from './sink.ts';
 import { serve } from './wire.ts';
 
 let counts = new Map<number, number>();
-let arrivals: Arrival[] = [];
+/** Of the first arrival of each event, ms: when it was sent, and how long it took. */
+let sentAt: number[] = [];
+let latencies: number[] = [];
 const HEAD = /^\{"n":(\d+),"t":([\d.]+)/;
 
 function report(): string {
   const repeated = [...counts.values()].reduce((sum, count) => sum + count - 1, 0);
-  return JSON.stringify({
-    distinct: counts.size,
-    repeated,
-    latency: quantiles(arrivals.map(([, ms]) => ms)),
-  });
+  return JSON.stringify({ distinct: counts.size, repeated, latency: quantiles(latencies) });
 }
+
+const arrivals = (): Arrival[] => sentAt.map((at, n) => [at, latencies[n] ?? 0]);
 
 serve(({ head, body }, reply) => {
   if (head.startsWith('GET /arrivals ')) {
-    reply({ status: 200, body: JSON.stringify(arrivals) });
+    reply({ status: 200, body: JSON.stringify(arrivals()) });
     return;
   }
   if (head.startsWith('GET ')) {
@@ -28,15 +28,19 @@ serve(({ head, body }, reply) => {
   }
   if (head.startsWith('DELETE ')) {
     counts = new Map();
-    arrivals = [];
+    sentAt = [];
+    latencies = [];
   }
   const match = HEAD.exec(body.toString('latin1', 0, 64));
   if (match) {
     const number = Number(match[1]);
     const seen = counts.get(number) ?? 0;
     counts.set(number, seen + 1);
-    const sentAt = Number(match[2]);
-    if (seen === 0) arrivals.push([sentAt, now() - sentAt]);
+    if (seen === 0) {
+      const at = Number(match[2]);
+      sentAt.push(at);
+      latencies.push(now() - at);
+    }
   }
   reply({ status: 200, body: 'ok' });
 });

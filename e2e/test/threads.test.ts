@@ -6,7 +6,7 @@ interface Thread {
   name: string;
   /** How far below the others; 0 unless told. */
   nice: number;
-  /** How long it may run before others have a turn, ms; null where the kernel has one for all, or does not tell. */
+  /** How long it may run before others have a turn, ms; null where the kernel has one for all. */
   sliceMs: number | null;
 }
 
@@ -17,10 +17,9 @@ function slicesAreOwn(): boolean {
 }
 
 /** As a kernel tells it that is built with the scheduler's statistics, as those of the distributions are. */
-function sliceOf(folder: string): number | null {
-  if (!slicesAreOwn() || !existsSync(`${folder}/sched`)) return null;
-  const told = /^se\.slice +: +(\d+)$/m.exec(readFileSync(`${folder}/sched`, 'utf8'));
-  if (!told) throw new Error('no slice in what the kernel tells of a thread');
+function sliceOf(statistics: string): number {
+  const told = /^se\.slice +: +(\d+)$/m.exec(statistics);
+  if (!told) throw new Error(`no slice in what the kernel tells of a thread:\n${statistics}`);
   return Number(told[1]) / 1e6;
 }
 
@@ -28,14 +27,19 @@ function sliceOf(folder: string): number | null {
 function threadsOf(pid: number): Thread[] {
   const folder = `/proc/${pid}/task`;
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((task) => {
+  const read = readdirSync(folder).flatMap((task) => {
     try {
       const name = readFileSync(`${folder}/${task}/comm`, 'utf8').trim();
-      return [{ name, nice: getPriority(Number(task)), sliceMs: sliceOf(`${folder}/${task}`) }];
+      const statistics = slicesAreOwn() ? readFileSync(`${folder}/${task}/sched`, 'utf8') : null;
+      return [{ name, nice: getPriority(Number(task)), statistics }];
     } catch {
       return [];
     }
   });
+  return read.map(({ name, nice, statistics }) => ({
+    ...{ name, nice },
+    sliceMs: statistics === null ? null : sliceOf(statistics),
+  }));
 }
 
 describe('threads of the all-in-one', () => {

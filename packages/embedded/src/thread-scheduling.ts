@@ -18,6 +18,8 @@ type Schedule = (threadId: number, scheduling: Scheduling) => void;
 const SCHED_SETATTR: Partial<Record<NodeJS.Architecture, number>> = { x64: 314, arm64: 274 };
 /** Bytes of struct sched_attr in its first version. Source: Linux, include/uapi/linux/sched/types.h. */
 const ATTR_BYTES = 48;
+/** SCHED_FLAG_KEEP_POLICY: whoever runs all of the process as `SCHED_IDLE` or `SCHED_BATCH` means these threads, too. */
+const KEEP_POLICY = 8n;
 
 type Syscall = (number: number, threadId: number, attr: Buffer, flags: number) => number;
 
@@ -34,9 +36,10 @@ export async function openSchedule(): Promise<Schedule> {
   return (threadId, { nice, sliceMs }) => {
     const attr = Buffer.alloc(ATTR_BYTES);
     attr.writeUInt32LE(ATTR_BYTES, 0);
+    attr.writeBigUInt64LE(KEEP_POLICY, 8);
     attr.writeInt32LE(nice, 16);
     attr.writeBigUInt64LE(BigInt(sliceMs * 1_000_000), 24);
-    // A sandbox may refuse it.
+    // A sandbox may refuse it, and before Linux 5.3 the flag is unknown.
     if (syscall(number, threadId, attr, 0) !== 0) setPriority(threadId, nice);
   };
 }

@@ -20,8 +20,9 @@ interface Retention extends Riders {
 }
 
 /**
- * Stores commit marks with what is done beyond them, and removes records: soon after every group of the topic has committed them, or when they are older
- * than the topic keeps them. Both ride along with appends, where the pages they touch are being written anyway.
+ * Stores commit marks with what is done beyond them, and removes records: soon after every group of the topic has committed
+ * them, or when they are older than the topic keeps them. Both ride along with appends, where the pages they touch are being
+ * written anyway.
  */
 export function createRetention(options: {
   topics: Topics;
