@@ -26,8 +26,8 @@ const npmStaysOutside = {
   },
 };
 
-// main.ts, and what main.ts runs as a process of its own.
-const entries = readdirSync('src').filter((file) => file === 'main.ts' || file.endsWith('-process.ts'));
+// main.ts, and what main.ts runs as a process or a thread of its own.
+const entries = readdirSync('src').filter((file) => /^main\.ts$|-(process|thread)\.ts$/.test(file));
 
 await build({
   entryPoints: entries.map((file) => path.join('src', file)),

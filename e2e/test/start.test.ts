@@ -129,20 +129,20 @@ describe('starting the all-in-one', () => {
   it('names the lines of its sources in a stack', () => {
     const root = path.resolve(__dirname, '../..');
     const dist = path.join(root, 'services/all-in-one/dist');
-    const map = new SourceMap(
-      JSON.parse(readFileSync(path.join(dist, 'main.cjs.map'), 'utf8')) as SourceMapPayload,
-    );
     const lineOf = (file: string, text: string) =>
       readFileSync(file, 'utf8')
         .split('\n')
         .findIndex((line) => line.includes(text));
     const places = [
-      ['packages/runtime/src/lifecycle.ts', 'function listenForStop('],
-      ['services/recorder/src/stream.ts', 'await table.store();'],
-      ['services/ingest/src/append-batcher.ts', 'export function createAppendBatcher'],
+      ['main.cjs', 'packages/runtime/src/lifecycle.ts', 'function listenForStop('],
+      ['deliveries-thread.cjs', 'services/recorder/src/stream.ts', 'await table.store();'],
+      ['main.cjs', 'services/ingest/src/append-batcher.ts', 'export function createAppendBatcher'],
     ] as const;
-    for (const [file, text] of places) {
-      const line = lineOf(path.join(dist, 'main.cjs'), text.replace('export ', ''));
+    for (const [bundle, file, text] of places) {
+      const map = new SourceMap(
+        JSON.parse(readFileSync(path.join(dist, `${bundle}.map`), 'utf8')) as SourceMapPayload,
+      );
+      const line = lineOf(path.join(dist, bundle), text.replace('export ', ''));
       expect(line).toBeGreaterThan(0);
       expect(map.findEntry(line, 8)).toMatchObject({
         originalSource: path.relative(dist, path.join(root, file)),

@@ -1,4 +1,5 @@
 export * from './message-log.ts';
+export * from './log-calls.ts';
 export * from './topics.ts';
 export * from './assignment.ts';
 export * from './due-window.ts';

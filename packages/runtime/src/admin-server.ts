@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from './clock.ts';
 import { sampleEventLoopLag } from './event-loop-lag.ts';
 import type { Logger } from './logger.ts';
-import type { Metrics } from './metrics.ts';
+import { metricsText, type Metrics, type MetricsOfThread } from './metrics.ts';
 import { takesWork, type Readiness } from './ready.ts';
 
 export interface AdminServer {
@@ -18,7 +18,9 @@ export function createAdminServer(options: {
   /** 0 = any free one. */
   port: number;
   readiness: Pick<Readiness, 'report'>;
-  metrics: Pick<Metrics, 'registry' | 'eventLoopLag'>;
+  metrics: Pick<Metrics, 'registry' | 'ofProcess' | 'eventLoopLag'>;
+  /** What another thread counts. */
+  metricsOfThread?(): Promise<MetricsOfThread>;
   clock: Clock;
   logger: Logger;
 }): AdminServer {
@@ -32,7 +34,7 @@ export function createAdminServer(options: {
       const report = await readiness.report();
       sendJson(res, takesWork(report) ? 200 : 503, report);
     } else if (path === '/metrics') {
-      const text = await metrics.registry.metrics();
+      const text = await metricsText(metrics, await options.metricsOfThread?.());
       res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
     } else {
       sendJson(res, 404, { error: 'Here are /health, /ready and /metrics.' });

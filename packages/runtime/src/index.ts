@@ -11,3 +11,4 @@ export * from './rate-limiter.ts';
 export * from './ready.ts';
 export * from './rounds.ts';
 export * from './settings-table.ts';
+export * from './thread-calls.ts';

@@ -1,4 +1,13 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  collectDefaultMetrics,
+  type MetricObjectWithValues,
+  type MetricValue,
+} from 'prom-client';
 
 /** Seconds, from a fast in-house endpoint to the 60 s that a subscription may allow at most. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -59,12 +68,16 @@ function createRecoveryMetrics({ counter, gauge }: ReturnType<typeof createInstr
  */
 export function createMetrics(options: { process?: boolean } = {}) {
   const registry = new Registry();
-  if (options.process) collectDefaultMetrics({ register: registry });
+  const ofProcess = new Registry();
+  if (options.process) collectDefaultMetrics({ register: ofProcess });
   const instruments = createInstruments(registry);
   const { counter, gauge, histogram } = instruments;
 
   return {
+    /** The project's own. */
     registry,
+    /** Node's, about the process; none unless asked for. */
+    ofProcess,
     ...createRecorderMetrics(instruments),
     ...createRecoveryMetrics(instruments),
     eventsAccepted: counter('events_accepted_total', 'Events answered with 202', ['status']),
@@ -108,3 +121,19 @@ export function createMetrics(options: { process?: boolean } = {}) {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The project's own metrics of another thread, as its registry gives them. */
+export type MetricsOfThread = MetricObjectWithValues<MetricValue<string>>[];
+
+/**
+ * All that is counted as Prometheus reads it, the project's own with those of another thread added. Each is collected once:
+ * some of Node's begin anew when they are.
+ */
+export async function metricsText(
+  { registry, ofProcess }: Pick<Metrics, 'registry' | 'ofProcess'>,
+  ofThread: MetricsOfThread = [],
+): Promise<string> {
+  if (ofThread.length === 0) return Registry.merge([ofProcess, registry]).metrics();
+  const both = AggregatorRegistry.aggregate([await registry.getMetricsAsJSON(), ofThread]);
+  return [await ofProcess.metrics(), await both.metrics()].join('\n');
+}

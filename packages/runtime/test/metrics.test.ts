@@ -1,4 +1,4 @@
-import { createMetrics } from '../src/index.ts';
+import { createMetrics, metricsText } from '../src/index.ts';
 
 test('two catalogues in one process count apart', async () => {
   const [a, b] = [createMetrics(), createMetrics()];
@@ -30,8 +30,43 @@ test('counters end in _total, times in _seconds', async () => {
 });
 
 test('process metrics are there when asked for', async () => {
-  expect(await createMetrics({ process: true }).registry.metrics()).toContain(
-    'process_cpu_user_seconds_total',
+  expect(await metricsText(createMetrics({ process: true }))).toContain('process_cpu_user_seconds_total');
+  expect(await metricsText(createMetrics())).not.toContain('process_cpu');
+});
+
+test('what another thread counts is added, and what is told of the process stays as it is', async () => {
+  const here = createMetrics({ process: true });
+  // For Node to have measured a delay of its event loop.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const there = createMetrics();
+  here.cacheLookups.inc({ result: 'hit' }, 2);
+  there.cacheLookups.inc({ result: 'hit' }, 3);
+  there.cacheLookups.inc({ result: 'miss' });
+  here.heldDeliveries.set(7);
+  there.attemptDuration.observe({ outcome: 'ok' }, 0.02);
+  const text = await metricsText(here, await there.registry.getMetricsAsJSON());
+  const lines = text.split('\n');
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'milena_subscription_cache_lookups_total{result="hit"} 5',
+      'milena_subscription_cache_lookups_total{result="miss"} 1',
+      'milena_held_deliveries 7',
+      'milena_attempt_duration_seconds_bucket{le="0.01",outcome="ok"} 0',
+      'milena_attempt_duration_seconds_bucket{le="0.025",outcome="ok"} 1',
+      'milena_attempt_duration_seconds_count{outcome="ok"} 1',
+      '# TYPE milena_subscription_cache_lookups_total counter',
+    ]),
   );
-  expect(await createMetrics().registry.metrics()).not.toContain('process_cpu');
+  const alone = await metricsText(here);
+  const names = (of: string) => of.match(/^# TYPE \S+ \S+$/gm)?.sort();
+  expect(names(text)).toEqual(names(alone));
+  expect(text).toMatch(/^process_start_time_seconds \d+$/m);
+  expect(Number(/^nodejs_eventloop_lag_mean_seconds (\S+)$/m.exec(text)?.[1])).toBeLessThan(5);
+  expect(text.endsWith('\n')).toBe(true);
+  expect(lines.filter((line) => /^# HELP milena_held_deliveries /.test(line))).toHaveLength(1);
+});
+
+test('without another thread they are as the registry has them', async () => {
+  const metrics = createMetrics();
+  expect(await metricsText(metrics)).toBe(await metrics.registry.metrics());
 });

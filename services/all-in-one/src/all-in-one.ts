@@ -49,7 +49,13 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
   );
   // Open to everybody who reaches it, so on loopback whatever HOST says.
   const demo = createDemoReceiver({ ...base, host: '127.0.0.1', port: config.DEMO_RECEIVER_PORT });
-  const admin = createAdminServer({ ...base, host: config.HOST, port: config.ADMIN_PORT, readiness });
+  const admin = createAdminServer({
+    ...base,
+    host: config.HOST,
+    port: config.ADMIN_PORT,
+    readiness,
+    metricsOfThread: () => services.metricsOfThread(),
+  });
 
   const parts: ProcessPart[] = [
     {
@@ -60,20 +66,8 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
         return Promise.resolve();
       },
     },
-    {
-      name: 'demo receiver',
-      start: async () => {
-        endpoints.demo_receiver = (await listening('DEMO_RECEIVER_PORT', demo.start())).url;
-      },
-      stop: () => demo.stop(),
-    },
-    {
-      name: 'admin server',
-      start: async () => {
-        endpoints.admin = (await listening('ADMIN_PORT', admin.start())).url;
-      },
-      stop: () => admin.stop(),
-    },
+    serverPart('demo receiver', 'DEMO_RECEIVER_PORT', demo, (url) => (endpoints.demo_receiver = url)),
+    serverPart('admin server', 'ADMIN_PORT', admin, (url) => (endpoints.admin = url)),
     services,
     createApiPart({ ...base, authenticate, readiness, services, endpoints }),
   ];
@@ -86,6 +80,21 @@ export function planAllInOne(config: AllInOneConfig, print: (text: string) => vo
       writeEndpoints(path.join(dataDir.path, 'endpoints.json'), endpoints);
       print(startMessage(endpoints, notesOn(config, dataDir.path), config.API_KEY !== ''));
     },
+  };
+}
+
+function serverPart(
+  name: string,
+  setting: string,
+  server: { start(): Promise<{ url: string }>; stop(): Promise<void> },
+  onStarted: (url: string) => void,
+): ProcessPart {
+  return {
+    name,
+    start: async () => {
+      onStarted((await listening(setting, server.start())).url);
+    },
+    stop: () => server.stop(),
   };
 }
 

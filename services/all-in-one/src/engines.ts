@@ -1,8 +1,11 @@
 import { startEmbeddedClickHouse, startEmbeddedPostgres } from '@milena/embedded';
-import { topicTable, type MessageLog } from '@milena/log';
-import { createLmdbLog } from '@milena/log/lmdb';
-import type { Clock, Logger } from '@milena/runtime';
-import { migrateClickHouse, openClickHouse, type ClickHouse } from '@milena/stores/clickhouse';
+import type { Logger } from '@milena/runtime';
+import {
+  migrateClickHouse,
+  openClickHouse,
+  type ClickHouse,
+  type ClickHouseOptions,
+} from '@milena/stores/clickhouse';
 import {
   createSecretBox,
   migrate,
@@ -12,6 +15,7 @@ import {
 } from '@milena/stores/postgres';
 import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
+import type { DeliveriesSetup } from './deliveries.ts';
 
 const DATABASE = 'milena';
 
@@ -19,8 +23,9 @@ const DATABASE = 'milena';
 export interface Engines {
   pg: Postgres;
   clickhouse: ClickHouse;
-  log: MessageLog;
   secretBox: SecretBox;
+  /** For whoever opens clients of its own. */
+  setup: DeliveriesSetup;
   /** Closes clients and engines, the last opened first. */
   close(): Promise<void>;
 }
@@ -28,26 +33,29 @@ export interface Engines {
 interface EnginesDeps {
   config: AllInOneConfig;
   dataDir: DataDir;
-  clock: Clock;
   logger: Logger;
 }
 
-/** Opens Postgres, ClickHouse and the log side by side; when one fails the others are closed before it rejects. */
+/** Opens Postgres and ClickHouse side by side; when one fails the others are closed before it rejects. */
 export async function openEngines(deps: EnginesDeps): Promise<Engines> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
-  const opened = await Promise.allSettled([
-    openRelational(deps, closers),
-    openHistory(deps, closers),
-    openLog(deps, closers),
-  ]);
-  const [pg, clickhouse, log] = opened;
-  if (pg.status === 'fulfilled' && clickhouse.status === 'fulfilled' && log.status === 'fulfilled') {
+  const opened = await Promise.allSettled([openRelational(deps, closers), openHistory(deps, closers)]);
+  const [relational, history] = opened;
+  if (relational.status === 'fulfilled' && history.status === 'fulfilled') {
     const { SECRETS_KEY, SECRETS_KEY_PREVIOUS } = deps.config;
-    const secretBox = createSecretBox(SECRETS_KEY ?? deps.dataDir.secretsKey(), SECRETS_KEY_PREVIOUS);
-    return { pg: pg.value, clickhouse: clickhouse.value, log: log.value, secretBox, close };
+    const secretsKey = SECRETS_KEY ?? deps.dataDir.secretsKey();
+    const secretBox = createSecretBox(secretsKey, SECRETS_KEY_PREVIOUS);
+    const { pg, url } = relational.value;
+    const { clickhouse, options } = history.value;
+    const logFolder = deps.dataDir.folder('log');
+    const setup = {
+      ...{ postgresUrl: url, clickhouse: options, logFolder, secretsKey },
+      previousKeys: SECRETS_KEY_PREVIOUS,
+    };
+    return { pg, clickhouse, secretBox, setup, close };
   }
   await close();
   const reasons = opened
@@ -59,39 +67,24 @@ export async function openEngines(deps: EnginesDeps): Promise<Engines> {
 async function openRelational(
   { dataDir, logger }: EnginesDeps,
   closers: (() => Promise<void>)[],
-): Promise<Postgres> {
+): Promise<{ pg: Postgres; url: string }> {
   const server = await startEmbeddedPostgres({ dataDir: dataDir.folder('postgres'), logger });
   closers.push(() => server.stop());
   await migrate({ url: server.url });
   const pg = openPostgres({ url: server.url, applicationName: 'milena all-in-one', logger });
   closers.push(() => pg.close());
-  return pg;
+  return { pg, url: server.url };
 }
 
 async function openHistory(
   { config, dataDir, logger }: EnginesDeps,
   closers: (() => Promise<void>)[],
-): Promise<ClickHouse> {
+): Promise<{ clickhouse: ClickHouse; options: ClickHouseOptions }> {
   const server = await startEmbeddedClickHouse({ dataDir: dataDir.folder('clickhouse'), logger });
   closers.push(() => server.stop());
   const options = { url: server.url, database: DATABASE };
   await migrateClickHouse(options, { retentionHours: config.LOG_RETENTION_HOURS });
   const clickhouse = openClickHouse(options);
   closers.push(() => clickhouse.close());
-  return clickhouse;
-}
-
-async function openLog(
-  { config, dataDir, clock, logger }: EnginesDeps,
-  closers: (() => Promise<void>)[],
-): Promise<MessageLog> {
-  const log = await createLmdbLog({
-    path: dataDir.folder('log'),
-    topics: topicTable(config.RETRY_DELAYS.map((delay) => delay.text)),
-    partitions: config.KAFKA_PARTITIONS,
-    clock,
-    logger,
-  });
-  closers.push(() => log.close());
-  return log;
+  return { clickhouse, options };
 }

@@ -1,10 +1,11 @@
 import type { SsrfGuard } from '@milena/egress';
 import type { Route } from '@milena/http';
-import type { Clock, Logger, Metrics, ProcessPart } from '@milena/runtime';
+import type { Clock, Logger, Metrics, MetricsOfThread, ProcessPart } from '@milena/runtime';
 import type { ApiKeyDirectory } from '@milena/stores';
 import { openTracing, type Tracing } from '@milena/tracing';
 import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
+import { openDeliveriesThread, type DeliveriesThread } from './deliveries-client.ts';
 import { openEngines, type Engines } from './engines.ts';
 import { createServices, type Services } from './services.ts';
 
@@ -12,17 +13,25 @@ import { createServices, type Services } from './services.ts';
 export const DEPENDENCIES = ['postgres', 'clickhouse', 'log', 'delivery'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
 
+interface Running {
+  engines: Engines;
+  deliveries: DeliveriesThread;
+  services: Services;
+  tracing: Tracing | null;
+}
+
 export interface ServicesPart extends ProcessPart {
   /** Of both APIs; once it is started. */
   routes(): Route[];
   /** Once it is started. */
   keys(): ApiKeyDirectory;
+  /** Those that are counted in the thread of the deliveries. */
+  metricsOfThread(): Promise<MetricsOfThread>;
   /** Rejects with the reason when that part can't be used now. */
   check(dependency: Dependency): Promise<void>;
 }
 
-/** The embedded engines and the four services on them. Stops the services in the order in which work flows. */
-export function createServicesPart(deps: {
+interface ServicesPartDeps {
   config: AllInOneConfig;
   version: string;
   guard: SsrfGuard;
@@ -30,8 +39,51 @@ export function createServicesPart(deps: {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
-}): ServicesPart {
-  let running: { engines: Engines; services: Services; tracing: Tracing | null } | null = null;
+}
+
+/** What is open already is closed again when it rejects. */
+async function startAll(deps: ServicesPartDeps): Promise<Running> {
+  const deliveries = openDeliveriesThread({
+    config: deps.config,
+    // Nothing is delivered any more, and nothing accepted.
+    lost: (reason) => {
+      throw reason;
+    },
+  });
+  let engines: Engines | null = null;
+  let end = (): Promise<void> | void => {
+    deliveries.end();
+  };
+  try {
+    engines = await openEngines(deps);
+    const { log, bus } = deliveries;
+    const tracing = await openTracing({ ...deps, service: 'all-in-one' }, deps.config);
+    const services = createServices({ ...deps, engines, log, bus, tracing });
+    await deliveries.start(engines.setup);
+    end = () => deliveries.stop();
+    await services.subscriptions.start();
+    await services.ingest.start();
+    return { engines, deliveries, services, tracing };
+  } catch (error) {
+    await end();
+    await engines?.close();
+    throw error;
+  }
+}
+
+/** In the order in which work flows. */
+async function stopAll({ engines, deliveries, services, tracing }: Running): Promise<void> {
+  await services.subscriptions.stop();
+  await services.ingest.stop();
+  await Promise.all([deliveries.stop(), tracing?.close()]);
+  await services.directory.close();
+  await services.keyDirectory.close();
+  await engines.close();
+}
+
+/** The embedded engines and the four services on them: those with an API in this thread, the others in one of their own. */
+export function createServicesPart(deps: ServicesPartDeps): ServicesPart {
+  let running: Running | null = null;
   const mustRun = () => {
     if (!running) throw new Error('the services are not running yet');
     return running;
@@ -39,63 +91,24 @@ export function createServicesPart(deps: {
   return {
     name: 'services',
     start: async () => {
-      const engines = await openEngines(deps);
-      try {
-        const tracing = await openTracing({ ...deps, service: 'all-in-one' }, deps.config);
-        const services = createServices({ ...deps, engines, tracing });
-        await startAll(services);
-        running = { engines, services, tracing };
-      } catch (error) {
-        await engines.close();
-        throw error;
-      }
+      running = await startAll(deps);
     },
-    stop: async () => {
-      const { engines, services, tracing } = mustRun();
-      await stopAll(services);
-      await tracing?.close();
-      await engines.close();
-    },
+    stop: () => stopAll(mustRun()),
     routes: () => {
       const { ingest, subscriptions } = mustRun().services;
       return [...ingest.routes, ...subscriptions.routes];
     },
     keys: () => mustRun().services.keyDirectory,
+    metricsOfThread: () => (running ? running.deliveries.metrics() : Promise.resolve([])),
     check: async (dependency) => {
-      const { engines, services } = mustRun();
+      const { engines, deliveries } = mustRun();
       if (dependency === 'postgres') await engines.pg.query('SELECT 1');
       if (dependency === 'clickhouse') await engines.clickhouse.ping();
-      if (dependency === 'log') await engines.log.ping();
+      if (dependency === 'log') await deliveries.log.ping();
       if (dependency === 'delivery') {
-        const { problems } = services.delivery.health();
+        const problems = await deliveries.problems();
         if (problems.length > 0) throw new Error(problems.join('; '));
       }
     },
   };
-}
-
-async function startAll({ subscriptions, ingest, recorder, delivery }: Services): Promise<void> {
-  await subscriptions.start();
-  await ingest.start();
-  await recorder.start();
-  await delivery.start();
-}
-
-/** The recorder goes last, so that what the last attempts came to is still recorded. */
-async function stopAll({
-  subscriptions,
-  ingest,
-  recorder,
-  delivery,
-  post,
-  directory,
-  keyDirectory,
-}: Services): Promise<void> {
-  await subscriptions.stop();
-  await ingest.stop();
-  await delivery.stop();
-  await post.close();
-  await recorder.stop();
-  await directory.close();
-  await keyDirectory.close();
 }

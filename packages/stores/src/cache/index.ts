@@ -1,6 +1,7 @@
 export { createApiKeyDirectory } from './api-key-directory.ts';
 export {
   createLocalInvalidationBus,
+  createThreadsInvalidationBus,
   type InvalidationBus,
   type InvalidationListener,
 } from './invalidation-bus.ts';

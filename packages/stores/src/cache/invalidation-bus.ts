@@ -1,3 +1,5 @@
+import type { Answers, ThreadCalls } from '@milena/runtime';
+
 export interface InvalidationListener {
   changed(subscriptionId: string, tenantId: string): void;
   /** From now on changes may be missed. Called in `subscribe` when that is so from the start. */
@@ -30,6 +32,27 @@ export function createLocalInvalidationBus(): InvalidationBus {
       const own = { ...listener };
       listeners.add(own);
       return () => listeners.delete(own);
+    },
+  };
+}
+
+/** The same for services in two threads of one process. `answers` is for the thread at the other end. */
+export function createThreadsInvalidationBus(
+  calls: () => Pick<ThreadCalls, 'call'>,
+): InvalidationBus & { answers: Answers } {
+  const local = createLocalInvalidationBus();
+  return {
+    subscribe: (listener) => local.subscribe(listener),
+    publish: async (subscriptionId, tenantId) => {
+      await local.publish(subscriptionId, tenantId);
+      // Rejects only when the other thread has ended, and with it this process.
+      await calls()
+        .call('subscription.changed', { subscriptionId, tenantId })
+        .catch(() => undefined);
+    },
+    answers: {
+      'subscription.changed': (changed: { subscriptionId: string; tenantId: string }) =>
+        local.publish(changed.subscriptionId, changed.tenantId),
     },
   };
 }
