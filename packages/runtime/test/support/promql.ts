@@ -8,10 +8,12 @@ const TARGET_LABELS = ['job', 'instance', 'service'];
 
 /** Names of all series that a process exposes, each with its own labels. */
 export async function seriesOfTheCatalogue(): Promise<Series> {
-  const { registry } = createMetrics({ process: true });
+  const { registry, ofProcess } = createMetrics({ process: true });
   const series = new Map(OF_PROMETHEUS);
-  for (const { name, type } of await registry.getMetricsAsJSON()) {
-    const { labelNames = [] } = registry.getSingleMetric(name) as unknown as { labelNames?: string[] };
+  const all = [...(await registry.getMetricsAsJSON()), ...(await ofProcess.getMetricsAsJSON())];
+  for (const { name, type } of all) {
+    const metric = registry.getSingleMetric(name) ?? ofProcess.getSingleMetric(name);
+    const { labelNames = [] } = metric as unknown as { labelNames?: string[] };
     const labels = new Set(labelNames);
     if (String(type) !== 'histogram') {
       series.set(name, labels);
