@@ -51,11 +51,12 @@ COPY --from=build /built/ ./
 USER node
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(process.env.HEALTHCHECK_URL).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# The work of a process is one thread's, of the all-in-one two's (ADR 0027): collections of young memory that share the work out
-# among threads of V8's own cost more CPU than they save time. What a batch holds for half a second dies young when young memory is large: 16 MiB, the
-# default, cost 8 % more CPU and a full collection every two seconds. The next full collection comes when what lives has
-# doubled, not after the few MiB that Node would allow a small heap; each holds up the deliveries of some 40 ms (ADR 0023). One
-# thread of V8's own marks for it, for four at once leave no processor to the event loop where there are two.
+# The work of a process is one thread's, that of the all-in-one two's (ADR 0027): collections of young memory that share the
+# work out among threads of V8's own cost more CPU than they save time. What a batch holds for half a second dies young when
+# young memory is large: 16 MiB, the default, cost 8 % more CPU and a full collection every two seconds. The next full collection
+# comes when what lives has doubled, not after the few MiB that Node would allow a small heap; each holds up the deliveries of
+# some 40 ms (ADR 0023). One thread of V8's own marks for it, for four at once leave no processor to the event loop where there
+# are two.
 # Nothing is put into old memory because much of its kind lived long while the process started on a busy machine (ADR 0020).
 # The process handles SIGTERM itself, so it may be process 1.
 ENTRYPOINT ["node", "--enable-source-maps", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", \

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { createLogOfOtherThread, type ProducerLog } from '@milena/log';
+import { createLogOfOtherThread, LogUnavailableError, type ProducerLog } from '@milena/log';
 import { createThreadCalls, type MetricsOfThread } from '@milena/runtime';
 import { createThreadsInvalidationBus, type InvalidationBus } from '@milena/stores/cache';
 import type { AllInOneConfig } from './config.ts';
@@ -47,7 +47,8 @@ export function openDeliveriesThread(options: {
   });
   const end = (): void => {
     state = 'over';
-    calls.end(new Error('the thread of the deliveries was ended'));
+    // As a log that was closed: whoever still appends is to try again later.
+    calls.end(new LogUnavailableError('the thread of the deliveries was ended', { maybeAppended: true }));
     void worker.terminate();
   };
   let lastMetrics: MetricsOfThread = [];

@@ -38,6 +38,7 @@ export interface Deliveries {
   stop(): Promise<void>;
 }
 
+/** What is open already is closed again when it rejects. @throws LogUnavailableError, or what an engine says */
 export async function startDeliveries(
   setup: DeliveriesSetup,
   deps: {
@@ -78,7 +79,7 @@ export async function startDeliveries(
     const shared = { ...deps, pg, clickhouse, log, directory, tracing };
     const recorder = wireRecorder({ ...shared, spacingMs: RECORDER_SPACING_MS }, config);
     await recorder.start();
-    // Goes last, so that what the last attempts came to is still recorded.
+    // Stops after the deliveries, so that what the last attempts came to is still recorded.
     closers.push(() => recorder.stop());
     const guard = createSsrfGuard({ allowedPrivate: config.ALLOWED_PRIVATE_TARGETS });
     const post = createHttpPost({ ...deps, guard, userAgent: `Milena/${version}` });

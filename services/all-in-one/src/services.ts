@@ -1,7 +1,7 @@
+import type { SsrfGuard } from '@milena/egress';
 import type { IngestService } from '@milena/ingest';
 import { wireIngest } from '@milena/ingest/wire';
 import type { ProducerLog } from '@milena/log';
-import type { SsrfGuard } from '@milena/egress';
 import type { Clock, Logger, Metrics } from '@milena/runtime';
 import type { ApiKeyDirectory, SubscriptionDirectory } from '@milena/stores';
 import {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { LogUnavailableError } from '@milena/log';
 import { readConfig } from '@milena/runtime';
 import { ALL_IN_ONE_SETTINGS } from '../src/config.ts';
 import { openDeliveriesThread } from '../src/deliveries-client.ts';
@@ -82,6 +83,7 @@ describe('the thread of the deliveries, seen from the other one', () => {
     expect(await thread.metrics()).toEqual(['metrics']);
     rmSync(path.join(folder, 'stopped'));
     await expect(thread.problems()).rejects.toThrow('ended');
+    await expect(thread.log.append([])).rejects.toBeInstanceOf(LogUnavailableError);
     expect(reasons).toEqual([]);
   });
 });
