@@ -34,19 +34,21 @@ const RETRY_MS = 1000;
 /** An LRU over `load`: one load per key at a time, and what is cached is better than an error. */
 export function createLoadingCache<Value>(deps: {
   load(key: string): Promise<Value>;
-  /** How long a value is fresh, and whether it may be given for as long again when it no longer is. */
+  /** How long a value is fresh at most, and whether it may be given for as long again when it no longer is. */
   policy(value: Value): { ttlMs: number; keep: boolean };
   clock: Clock;
   max: number;
   onLookup?: (lookup: Lookup) => void;
+  /** 0 to 1: what is drawn takes up to a half from the time for which a value is fresh. Nothing, unless told. */
+  random?: () => number;
 }): LoadingCache<Value> {
-  const { clock, onLookup } = deps;
+  const { clock, onLookup, random = () => 0 } = deps;
   const entries = new LRUCache<string, Entry<Value>>({ max: deps.max });
   let longestTtlMs = Infinity;
   const loads = createSingleFlight<Value>((key) => deps.load(key), {
     loaded: (key, value) => {
       const { ttlMs, keep } = deps.policy(value);
-      const times = timesOf(clock.now(), Math.min(ttlMs, longestTtlMs));
+      const times = timesOf(clock.now(), Math.min(ttlMs, longestTtlMs), 1 - random() / 2);
       entries.set(key, { value: Promise.resolve(value), keep, ...times });
     },
     failed: (key, error) => {
@@ -97,8 +99,9 @@ export function createLoadingCache<Value>(deps: {
 
 type Times = Pick<Entry<unknown>, 'freshUntil' | 'givenUntil'>;
 
-function timesOf(now: number, ttlMs: number): Times {
-  return { freshUntil: now + ttlMs, givenUntil: now + 2 * ttlMs };
+/** @param share of `ttlMs` after which it is renewed: what was loaded together must not be renewed together, again and again */
+function timesOf(now: number, ttlMs: number, share = 1): Times {
+  return { freshUntil: now + share * ttlMs, givenUntil: now + 2 * ttlMs };
 }
 
 /** Some 1 ms for 10,000 entries, once per outage. */

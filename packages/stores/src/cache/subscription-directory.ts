@@ -6,7 +6,7 @@ import { createLoadingCache } from './loading-cache.ts';
 
 /** Some 3 KB each. */
 const DEFAULT_MAX = 10_000;
-/** How long a change can stay unseen by a process that missed the invalidation. */
+/** How long an entry is fresh at most. A change whose invalidation was missed stays unseen for twice that. */
 const DEFAULT_TTL_MS = 30_000;
 /** Spares the store a client that keeps asking for a subscription that isn't there. */
 const ABSENT_TTL_MS = 2000;
@@ -14,8 +14,9 @@ const ABSENT_TTL_MS = 2000;
 const DEAF_TTL_MS = 3000;
 
 /**
- * Subscriptions in memory. A hit costs well under a microsecond and no I/O. Entries are renewed after `ttlMs` and served
- * on while the store is away; that a subscription does not exist is remembered for two seconds at most. While the bus
+ * Subscriptions in memory. A hit costs well under a microsecond and no I/O. Entries are renewed after half of `ttlMs` to all
+ * of it, each at a time of its own so that what came together does not go on asking together, and served on while the store
+ * is away; that a subscription does not exist is remembered for two seconds at most. While the bus
  * can't be heard entries are renewed after three seconds, and all of them when it can be heard again.
  */
 export function createSubscriptionDirectory(deps: {
@@ -25,14 +26,17 @@ export function createSubscriptionDirectory(deps: {
   /** Subscriptions held, and tenants' lists held. */
   max?: number;
   ttlMs?: number;
+  /** Math.random, unless told: draws when each entry is renewed. */
+  random?: () => number;
   metrics?: Pick<Metrics, 'cacheLookups'>;
 }): SubscriptionDirectory {
-  const { live, bus, clock, max = DEFAULT_MAX, ttlMs = DEFAULT_TTL_MS } = deps;
+  const { live, bus, clock, max = DEFAULT_MAX, ttlMs = DEFAULT_TTL_MS, random = Math.random } = deps;
   const subscriptions = createLoadingCache<LiveSubscription | null>({
     load: (id) => live.load(id),
     policy: (value) => (value === null ? { ttlMs: ABSENT_TTL_MS, keep: false } : { ttlMs, keep: true }),
     clock,
     max,
+    random,
     ...countingLookups(deps.metrics),
   });
   const tenants = createLoadingCache<string[]>({
@@ -40,6 +44,7 @@ export function createSubscriptionDirectory(deps: {
     policy: () => ({ ttlMs, keep: true }),
     clock,
     max,
+    random,
   });
   const forget = (id: string, tenantId: string): void => {
     subscriptions.forget(id);

@@ -36,7 +36,7 @@ export function openProcess(deps: {
   const redis = openRedis({ ...deps, logger });
   const bus = createRedisInvalidationBus({ redis });
   const live = createRedisLiveSubscriptions({ secretsKey, ...deps, redis, metrics });
-  const directory = createSubscriptionDirectory({ live, bus, clock: deps.clock });
+  const directory = createSubscriptionDirectory({ live, bus, clock: deps.clock, random: () => 0 });
   const lookups = async () => {
     const { values } = await metrics.cacheLookups.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels.result, value]));

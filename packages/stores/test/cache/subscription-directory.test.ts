@@ -1,21 +1,20 @@
 import { createMetrics, createTestClock } from '@milena/runtime';
-import {
-  createLocalInvalidationBus,
-  createSubscriptionDirectory,
-  type InvalidationListener,
-} from '../../src/cache/index.ts';
+import { createLocalInvalidationBus, createSubscriptionDirectory } from '../../src/cache/index.ts';
 import { StoreUnavailableError } from '../../src/ports.ts';
 import { createFakeLiveStore, live } from '../support/live-store.ts';
 
 const TTL_MS = 30_000;
 
-function setUp(options: { max?: number } = {}) {
+/** Of a time to live, all. */
+const random = () => 0;
+
+function setUp(options: { max?: number; random?: () => number } = {}) {
   const clock = createTestClock();
   const bus = createLocalInvalidationBus();
   const fake = createFakeLiveStore();
   const metrics = createMetrics();
   const open = () =>
-    createSubscriptionDirectory({ live: fake.store, bus, clock, ttlMs: TTL_MS, metrics, ...options });
+    createSubscriptionDirectory({ live: fake.store, bus, clock, ttlMs: TTL_MS, random, metrics, ...options });
   return { clock, bus, metrics, open, directory: open(), ...fake };
 }
 
@@ -104,6 +103,31 @@ describe('SubscriptionDirectory', () => {
     expect((await directory.get('a'))?.subscription.version).toBe(3);
   });
 
+  test('what was read together is renewed one after the other, between half of its time and all of it', async () => {
+    const many = 50;
+    let drawn = 0;
+    const { directory, rows, clock, state } = setUp({ random: () => drawn++ / many });
+    const ids = Array.from({ length: many }, (_, n) => `s${n}`);
+    for (const id of ids) rows.set(id, live(id));
+    const askForAll = async () => {
+      await Promise.all(ids.map((id) => directory.get(id)));
+      await settled();
+    };
+    await askForAll();
+    drawn = 0;
+    clock.advance(TTL_MS / 2);
+    const readIn: number[] = [];
+    for (let step = 0; step < many; step += 1) {
+      const before = state.loads;
+      await askForAll();
+      readIn.push(state.loads - before);
+      clock.advance(TTL_MS / 2 / many);
+    }
+    await askForAll();
+    expect(state.loads).toBe(2 * many);
+    expect(Math.max(...readIn)).toBe(1);
+  });
+
   test('while the store is away it serves what it has, however old, and asks again each second', async () => {
     const { directory, rows, clock, state } = setUp();
     rows.set('a', live('a', { version: 1 }));
@@ -152,6 +176,7 @@ describe('SubscriptionDirectory', () => {
       bus: createLocalInvalidationBus(),
       clock,
       ttlMs: TTL_MS,
+      random,
     });
     await directory.get('a');
     broken = true;
@@ -209,76 +234,5 @@ describe('SubscriptionDirectory', () => {
     await closing;
     expect(await read).toBe(rows.get('a'));
     await expect(bus.publish('a', 'default')).resolves.toBeUndefined();
-  });
-});
-
-describe('SubscriptionDirectory on a bus that can be lost', () => {
-  const DEAF_TTL_MS = 3000;
-
-  function setUpLossy() {
-    const clock = createTestClock();
-    const fake = createFakeLiveStore();
-    let listener: InvalidationListener | null = null;
-    const directory = createSubscriptionDirectory({
-      live: fake.store,
-      bus: {
-        publish: () => Promise.resolve(),
-        subscribe: (given) => {
-          listener = given;
-          return () => undefined;
-        },
-      },
-      clock,
-      ttlMs: TTL_MS,
-    });
-    const change = (version: number) => fake.rows.set('a', live('a', { version }));
-    const version = async () => (await directory.get('a'))?.subscription.version;
-    change(1);
-    return { clock, directory, change, version, bus: listener!, ...fake };
-  }
-
-  test('while it is lost, what was cached before and what is cached now live for three seconds', async () => {
-    const { clock, change, version, bus } = setUpLossy();
-    expect(await version()).toBe(1);
-    bus.channelLost();
-    change(2);
-    clock.advance(DEAF_TTL_MS - 1);
-    expect(await version()).toBe(1);
-    clock.advance(1);
-    await version();
-    await settled();
-    expect(await version()).toBe(2);
-    change(3);
-    clock.advance(2 * DEAF_TTL_MS);
-    expect(await version()).toBe(3);
-  });
-
-  test('when it is back nothing from before is given again, and entries live as long as ever', async () => {
-    const { clock, change, version, bus, hold, state, rows, directory } = setUpLossy();
-    expect(await version()).toBe(1);
-    rows.set('b', live('b', { version: 1 }));
-    bus.channelLost();
-    const letGo = hold();
-    const underWay = directory.get('b');
-    change(2);
-    rows.set('b', live('b', { version: 2 }));
-    bus.channelBack();
-    letGo();
-    await underWay;
-    expect(await version()).toBe(2);
-    expect((await directory.get('b'))?.subscription.version).toBe(2);
-    const { loads } = state;
-    clock.advance(TTL_MS - 1);
-    await version();
-    expect(state.loads).toBe(loads);
-  });
-
-  test('when it is back and the store is away, what there is is given', async () => {
-    const { version, bus, state } = setUpLossy();
-    expect(await version()).toBe(1);
-    state.away = true;
-    bus.channelLost();
-    bus.channelBack();
-    expect(await version()).toBe(1);
   });
 });
