@@ -1,5 +1,6 @@
 import type { Session } from 'chdb';
-import type { ChdbRequest, InsertRequest } from './chdb-request.ts';
+import { openInsertThread } from './chdb-inserts.ts';
+import { quoted, type ChdbRequest, type InsertRequest } from './chdb-request.ts';
 import { letEngineThreadsGiveWay } from './chdb-threads.ts';
 
 export interface EngineResult {
@@ -26,14 +27,22 @@ async function prepare(session: Session, request: ChdbRequest): Promise<void> {
   if (request.database !== null) await session.queryAsync(`USE \`${request.database}\``);
   const settings = Object.entries(request.settings);
   if (settings.length === 0) return;
-  await session.queryAsync(`SET ${settings.map(([name, value]) => `${name} = ${quote(value)}`).join(', ')}`);
+  await session.queryAsync(`SET ${settings.map(([name, value]) => `${name} = ${quoted(value)}`).join(', ')}`);
 }
 
-function quote(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+/** @returns rows written, with those of materialized views */
+async function insertOnPool(session: Session, request: InsertRequest): Promise<number> {
+  const { database, table, columns, format, rows, settings } = request;
+  const { rowsWritten } = await session.insert({
+    table: database === null ? table : `${database}.${table}`,
+    ...(columns && { columns }),
+    ...{ format, values: rows, settings },
+  });
+  return rowsWritten;
 }
 
-export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
+/** @param insertProgram of a thread for inserts; absent: they run on libuv's */
+export async function openChdbEngine(dataDir: string, insertProgram?: string): Promise<ChdbEngine> {
   // Loaded here and not at the top: the library is half a gigabyte, and importers may not need it.
   const chdb = await import('chdb');
   const open = () => new chdb.Session(dataDir);
@@ -49,7 +58,9 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
       },
     );
   }
-  const leaveThreads = await letEngineThreadsGiveWay();
+  const threads = await letEngineThreadsGiveWay();
+  const insertThread =
+    insertProgram === undefined ? null : openInsertThread({ program: insertProgram, dataDir }, threads.lower);
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
@@ -69,21 +80,18 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
   };
 
   const insert = async (request: InsertRequest): Promise<EngineResult> => {
-    if (request.rows.length === 0) return { body: new Uint8Array(0), readRows: 0, writtenRows: 0 };
-    const summary = await root.insert({
-      table: request.database === null ? request.table : `${request.database}.${request.table}`,
-      ...(request.columns && { columns: request.columns }),
-      format: request.format,
-      values: request.rows,
-      settings: request.settings,
-    });
-    return { body: new Uint8Array(0), readRows: 0, writtenRows: summary.rowsWritten };
+    const written = (writtenRows: number) => ({ body: new Uint8Array(0), readRows: 0, writtenRows });
+    if (request.rows.length === 0) return written(0);
+    // Of other formats a row may be more than a line.
+    const thread = request.format.startsWith('JSON') ? insertThread : null;
+    return written(await (thread === null ? insertOnPool(root, request) : thread.insert(request)));
   };
 
   let closed: Promise<void> | null = null;
   const close = async () => {
     await Promise.all([reads.idle(), inserts.idle()]);
-    leaveThreads();
+    await insertThread?.close();
+    threads.leave();
     root.close();
     // Closing waits for the engine's own threads; without it a new engine on the directory could be refused.
     await chdb.drainPending();

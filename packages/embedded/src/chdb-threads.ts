@@ -12,44 +12,52 @@ const TASKS = '/proc/self/task';
 /** As the engine calls its threads, at work and between jobs. Node's and LMDB's have other names. */
 const ENGINES = /^(ThreadPool|QueryPipeline|QueryPool|MergeMutate|Bg\w*Pool)/;
 
+interface GivingWay {
+  /** One more, by the kernel's number of it. */
+  lower: (threadId: number) => void;
+  /** Ends the search; threads stay as they are. */
+  leave(): void;
+}
+
 /**
  * Lets the engine's own threads give way: an insert or a merge takes what is free of the processors, and what waits for a
  * delivery, the event loop, the threads that commit the log and other processes, need not wait for a turn of theirs. Where
  * there is no /proc of Linux's kind, it does nothing.
- *
- * @returns ends it; threads stay as they are
  */
-export async function letEngineThreadsGiveWay(): Promise<() => void> {
+export async function letEngineThreadsGiveWay(): Promise<GivingWay> {
   const schedule = await openSchedule();
-  const lowered = new Set<string>();
-  const look = (): void => {
-    for (const task of tasks()) {
-      if (lowered.has(task) || !ENGINES.test(nameOf(task))) continue;
-      try {
-        schedule(Number(task), GIVING_WAY);
-        lowered.add(task);
-      } catch {
-        // It has ended since, or may not be changed: it only runs as before.
-      }
+  const lowered = new Set<number>();
+  const lower = (task: number): void => {
+    try {
+      schedule(task, GIVING_WAY);
+      lowered.add(task);
+    } catch {
+      // It has ended since, or may not be changed: it only runs as before.
     }
+  };
+  const look = (): void => {
+    for (const task of tasks()) if (!lowered.has(task) && ENGINES.test(nameOf(task))) lower(task);
   };
   const timer = setInterval(look, LOOK_EVERY_MS);
   timer.unref();
   look();
-  return () => {
-    clearInterval(timer);
+  return {
+    lower,
+    leave: () => {
+      clearInterval(timer);
+    },
   };
 }
 
-function tasks(): string[] {
+function tasks(): number[] {
   try {
-    return readdirSync(TASKS);
+    return readdirSync(TASKS).map(Number);
   } catch {
     return [];
   }
 }
 
-function nameOf(task: string): string {
+function nameOf(task: number): string {
   try {
     return readFileSync(`${TASKS}/${task}/comm`, 'utf8');
   } catch {

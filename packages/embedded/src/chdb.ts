@@ -26,11 +26,13 @@ export async function startEmbeddedClickHouse(options: {
   port?: number;
   /** Absent: a new random one at each start, so no other user of the machine can query. */
   password?: string;
+  /** Of a thread that makes inserts and gives way to others (`answerInserts`). Absent: they run on libuv's, as queries do. */
+  insertProgram?: string;
   logger?: Logger;
 }): Promise<EmbeddedClickHouse> {
   const { dataDir, port = 0, password = randomBytes(24).toString('base64url'), logger } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const engine = await openChdbEngine(dataDir);
+  const engine = await openChdbEngine(dataDir, options.insertProgram);
   const server = createChdbBridge({ engine, password, ...(logger && { logger }) });
 
   await new Promise<void>((resolve, reject) => {

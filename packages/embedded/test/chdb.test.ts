@@ -188,3 +188,32 @@ test('a second process is told that the directory is taken, and gets it once the
   expect(refusal).toMatch(/can't be opened as ClickHouse's data directory\. Is another process using it\?/);
   expect(kept).toBe('1');
 });
+
+test('inserts in a thread of their own answer as others do, and give way', async () => {
+  const script = join(__dirname, 'fixtures', 'insert-thread.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, [script]);
+  const told = JSON.parse(stdout) as Record<string, unknown>;
+  const ok = (written: number) => ({ status: 200, text: '', written: String(written) });
+  expect(told).toMatchObject({
+    rows: ok(2),
+    once: ok(1),
+    twice: ok(1),
+    csv: ok(1),
+    none: ok(0),
+    unknownTable: {
+      status: 404,
+      text: expect.stringMatching(/^Code: 60\. .*d\.none does not exist/) as string,
+    },
+    badRow: { status: 400, text: expect.stringMatching(/^Code: 27\. .*\(at row 2\)/) as string },
+    nul: { status: 400, text: expect.stringContaining('NUL') as string },
+    stored: [
+      [1, "ü \n '"],
+      [2, '\u0000'],
+      [3, 'c'],
+      [4, 'x\ny'],
+    ],
+    many: 40,
+    counted: '40',
+    more: process.platform === 'linux' ? 1 : null,
+  });
+});

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { startEmbeddedClickHouse, startEmbeddedPostgres } from '@milena/embedded';
 import type { Logger } from '@milena/runtime';
 import {
@@ -80,7 +81,11 @@ async function openHistory(
   { config, dataDir, logger }: EnginesDeps,
   closers: (() => Promise<void>)[],
 ): Promise<{ clickhouse: ClickHouse; options: ClickHouseOptions }> {
-  const server = await startEmbeddedClickHouse({ dataDir: dataDir.folder('clickhouse'), logger });
+  const server = await startEmbeddedClickHouse({
+    dataDir: dataDir.folder('clickhouse'),
+    insertProgram: path.join(__dirname, 'insert-thread.cjs'),
+    logger,
+  });
   closers.push(() => server.stop());
   const options = { url: server.url, database: DATABASE };
   await migrateClickHouse(options, { retentionHours: config.LOG_RETENTION_HOURS });
