@@ -3,6 +3,7 @@
 // third: how punctual retries are.
 import path from 'node:path';
 import { ROOT, ensureBuilt, ensureInstalled, enginesInto, requireNode, run } from './lib.mjs';
+import { NODE_FLAGS } from './node-flags.mjs';
 
 requireNode();
 await ensureInstalled();
@@ -17,4 +18,5 @@ if (process.argv.includes('--distributed')) {
 const options = process.argv.slice(2);
 const other = ['isolation', 'due'].includes(options[0]) ? options.shift() : null;
 const script = path.join(ROOT, 'bench/dist', other ? `${other}-process.cjs` : 'main.cjs');
-process.exit(await run(process.execPath, ['--enable-source-maps', script, ...options]));
+// What sends and what answers count in every latency: their collections are to be as short as Milena's. Children take the flags over.
+process.exit(await run(process.execPath, [...NODE_FLAGS, script, ...options]));

@@ -1,22 +1,13 @@
 // `npm start`: installs and builds what is needed, then runs everything in one process.
 import { spawn } from 'node:child_process';
 import { ALL_IN_ONE, ensureBuilt, ensureInstalled, requireNode } from './lib.mjs';
+import { NODE_FLAGS } from './node-flags.mjs';
 
 requireNode();
 await ensureInstalled();
 await ensureBuilt();
 
-// As in the Dockerfile, which says why.
-const flags = [
-  '--enable-source-maps',
-  '--no-parallel-scavenge',
-  '--no-allocation-site-pretenuring',
-  '--min-semi-space-size=32',
-  '--max-semi-space-size=32',
-  '--heap-growing-percent=100',
-  '--v8-pool-size=1',
-];
-const child = spawn(process.execPath, [...flags, ALL_IN_ONE, ...process.argv.slice(2)], {
+const child = spawn(process.execPath, [...NODE_FLAGS, ALL_IN_ONE, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 // The child takes a signal that it also got itself, from a terminal or a supervisor, as the same request to stop.
