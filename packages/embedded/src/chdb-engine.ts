@@ -1,5 +1,5 @@
 import type { Session } from 'chdb';
-import { openInsertThread } from './chdb-inserts.ts';
+import { canInsertHere, insertHere, insertOnPool } from './chdb-inserts.ts';
 import { quoted, type ChdbRequest, type InsertRequest } from './chdb-request.ts';
 import { letEngineThreadsGiveWay } from './chdb-threads.ts';
 
@@ -12,13 +12,13 @@ export interface EngineResult {
 export interface ChdbEngine {
   /** Any statement. Its database and settings end with it. */
   run(request: ChdbRequest): Promise<EngineResult>;
-  /** Rows in a text format; the buffer goes to the engine's parser as it is and must not change meanwhile. */
+  /** Rows in a text format; the buffer must not change meanwhile. */
   insert(request: InsertRequest): Promise<EngineResult>;
   /** Waits for what is running. */
   close(): Promise<void>;
 }
 
-/** Inserts one after the other, two reads beside them: one thread of libuv's four stays free for DNS and files. */
+/** Inserts one after the other, two reads beside them: at least one of libuv's four threads stays free for DNS and files. */
 const INSERTS_AT_ONCE = 1;
 const READS_AT_ONCE = 2;
 
@@ -30,19 +30,8 @@ async function prepare(session: Session, request: ChdbRequest): Promise<void> {
   await session.queryAsync(`SET ${settings.map(([name, value]) => `${name} = ${quoted(value)}`).join(', ')}`);
 }
 
-/** @returns rows written, with those of materialized views */
-async function insertOnPool(session: Session, request: InsertRequest): Promise<number> {
-  const { database, table, columns, format, rows, settings } = request;
-  const { rowsWritten } = await session.insert({
-    table: database === null ? table : `${database}.${table}`,
-    ...(columns && { columns }),
-    ...{ format, values: rows, settings },
-  });
-  return rowsWritten;
-}
-
-/** @param insertProgram of a thread for inserts; absent: they run on libuv's */
-export async function openChdbEngine(dataDir: string, insertProgram?: string): Promise<ChdbEngine> {
+/** @param ownThread this thread has nothing else to do: inserts run in it, and all of it gives way */
+export async function openChdbEngine(dataDir: string, ownThread = false): Promise<ChdbEngine> {
   // Loaded here and not at the top: the library is half a gigabyte, and importers may not need it.
   const chdb = await import('chdb');
   const open = () => new chdb.Session(dataDir);
@@ -58,9 +47,9 @@ export async function openChdbEngine(dataDir: string, insertProgram?: string): P
       },
     );
   }
-  const threads = await letEngineThreadsGiveWay();
-  const insertThread =
-    insertProgram === undefined ? null : openInsertThread({ program: insertProgram, dataDir }, threads.lower);
+  // Begins libuv's threads, which would give way as well if this thread began them later.
+  if (ownThread) await root.queryAsync('SELECT 1');
+  const leaveThreads = await letEngineThreadsGiveWay(ownThread);
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
@@ -82,16 +71,14 @@ export async function openChdbEngine(dataDir: string, insertProgram?: string): P
   const insert = async (request: InsertRequest): Promise<EngineResult> => {
     const written = (writtenRows: number) => ({ body: new Uint8Array(0), readRows: 0, writtenRows });
     if (request.rows.length === 0) return written(0);
-    // Of other formats a row may be more than a line.
-    const thread = request.format.startsWith('JSON') ? insertThread : null;
-    return written(await (thread === null ? insertOnPool(root, request) : thread.insert(request)));
+    if (ownThread && canInsertHere(request)) return written(insertHere(root, request));
+    return written(await insertOnPool(root, request));
   };
 
   let closed: Promise<void> | null = null;
   const close = async () => {
     await Promise.all([reads.idle(), inserts.idle()]);
-    await insertThread?.close();
-    threads.leave();
+    leaveThreads();
     root.close();
     // Closing waits for the engine's own threads; without it a new engine on the directory could be refused.
     await chdb.drainPending();

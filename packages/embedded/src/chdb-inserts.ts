@@ -1,74 +1,35 @@
-import { Worker } from 'node:worker_threads';
-import { createThreadCalls, type ThreadCalls } from '@milena/runtime';
-import { BadRequestError } from './chdb-errors.ts';
+import { isUtf8 } from 'node:buffer';
+import type { Session } from 'chdb';
 import { quoted, type InsertRequest } from './chdb-request.ts';
-import type { InsertStatement, InsertThreadData } from './insert-thread.ts';
 
-/** Where inserts are made. */
-interface Inserts {
-  /**
-   * One at a time, each row a line.
-   * @returns how many rows
-   * @throws Error of the engine, or that the thread ended: the rows may be in, then
-   */
-  insert(request: InsertRequest): Promise<number>;
-  /** Nothing may be under way. */
-  close(): Promise<void>;
+/** @returns rows written, with those of materialized views. @throws Error of the engine */
+export async function insertOnPool(session: Session, request: InsertRequest): Promise<number> {
+  const { database, table, columns, format, rows, settings } = request;
+  const { rowsWritten } = await session.insert({
+    table: database === null ? table : `${database}.${table}`,
+    ...(columns && { columns }),
+    ...{ format, values: rows, settings },
+  });
+  return rowsWritten;
 }
 
-/**
- * Inserts in a thread of their own, begun with the first. When it ends by itself, the next insert begins another.
- *
- * @param program of the thread; calls `answerInserts`
- * @param begun is told the kernel's number of each
- */
-export function openInsertThread(
-  { program, dataDir }: { program: string; dataDir: string },
-  begun: (threadId: number) => void,
-): Inserts {
-  let current: { worker: Worker; calls: ThreadCalls } | null = null;
+/** Whether `insertHere` can take it: each row a line, and nothing that a string of the engine's cannot hold. */
+export function canInsertHere({ format, rows }: InsertRequest): boolean {
+  return format === 'JSONCompactEachRow' && isUtf8(rows) && !rows.includes(0);
+}
 
-  const begin = () => {
-    const worker = new Worker(program, {
-      name: 'inserts',
-      workerData: { dataDir } satisfies InsertThreadData,
-    });
-    const calls = createThreadCalls(worker, {});
-    const over = (reason: Error): void => {
-      if (current?.worker === worker) current = null;
-      calls.end(reason);
-    };
-    worker.on('error', over);
-    worker.on('exit', (code) => {
-      over(new Error(`the thread for inserts ended with ${code}`));
-    });
-    calls.call('threadId').then(
-      (threadId) => {
-        if (threadId !== null) begun(threadId as number);
-      },
-      // Whoever inserts is told.
-      () => undefined,
-    );
-    return { worker, calls };
-  };
-
-  return {
-    insert: async (request) => {
-      // The engine takes the statement to end there.
-      if (request.rows.includes(0)) throw new BadRequestError('A row contains a NUL byte', 27);
-      current ??= begin();
-      const rows = new Uint8Array(request.rows).buffer;
-      const statement: InsertStatement = { head: headOf(request), rows };
-      return (await current.calls.call('insert', statement, [rows])) as number;
-    },
-    close: async () => {
-      if (current === null) return;
-      const { worker, calls } = current;
-      // If it ended meanwhile, its session did too.
-      await calls.call('close').catch(() => undefined);
-      await worker.terminate();
-    },
-  };
+/** In the thread that calls, which waits for it. @returns rows written. @throws Error of the engine */
+export function insertHere(session: Session, request: InsertRequest): number {
+  // As one piece: a string that is put together would be copied once more.
+  const statement = Buffer.concat([Buffer.from(headOf(request)), request.rows]);
+  try {
+    session.query(statement.toString());
+  } catch (error) {
+    // What runs on libuv's threads gives the engine's own words.
+    if (error instanceof Error) error.message = error.message.replace(/^Query failed: /, '');
+    throw error;
+  }
+  return linesOf(request.rows);
 }
 
 /** Rows follow in the next line. */
@@ -82,3 +43,12 @@ function headOf({ database, table, columns, settings, format }: InsertRequest): 
 
 /** Of words only; see `toStatement`. */
 const identifier = (name: string): string => `\`${name}\``;
+
+const NEWLINE = 10;
+
+/** The last one may have no end. */
+function linesOf(text: Buffer): number {
+  let lines = text.at(-1) === NEWLINE ? 0 : 1;
+  for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { openSchedule, type Scheduling } from './thread-scheduling.ts';
 
 /**
@@ -12,19 +12,15 @@ const TASKS = '/proc/self/task';
 /** As the engine calls its threads, at work and between jobs. Node's and LMDB's have other names. */
 const ENGINES = /^(ThreadPool|QueryPipeline|QueryPool|MergeMutate|Bg\w*Pool)/;
 
-interface GivingWay {
-  /** One more, by the kernel's number of it. */
-  lower: (threadId: number) => void;
-  /** Ends the search; threads stay as they are. */
-  leave(): void;
-}
-
 /**
  * Lets the engine's own threads give way: an insert or a merge takes what is free of the processors, and what waits for a
  * delivery, the event loop, the threads that commit the log and other processes, need not wait for a turn of theirs. Where
  * there is no /proc of Linux's kind, it does nothing.
+ *
+ * @param thisOneToo the thread that calls as well
+ * @returns ends it; threads stay as they are
  */
-export async function letEngineThreadsGiveWay(): Promise<GivingWay> {
+export async function letEngineThreadsGiveWay(thisOneToo = false): Promise<() => void> {
   const schedule = await openSchedule();
   const lowered = new Set<number>();
   const lower = (task: number): void => {
@@ -41,12 +37,21 @@ export async function letEngineThreadsGiveWay(): Promise<GivingWay> {
   const timer = setInterval(look, LOOK_EVERY_MS);
   timer.unref();
   look();
-  return {
-    lower,
-    leave: () => {
-      clearInterval(timer);
-    },
+  const own = thisOneToo ? ownThreadId() : null;
+  if (own !== null) lower(own);
+  return () => {
+    clearInterval(timer);
   };
+}
+
+/** As the kernel numbers threads. */
+function ownThreadId(): number | null {
+  try {
+    // <process>/task/<thread>
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+  } catch {
+    return null;
+  }
 }
 
 function tasks(): number[] {

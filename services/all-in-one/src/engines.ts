@@ -1,5 +1,4 @@
-import path from 'node:path';
-import { startEmbeddedClickHouse, startEmbeddedPostgres } from '@milena/embedded';
+import { startEmbeddedPostgres } from '@milena/embedded/postgres';
 import type { Logger } from '@milena/runtime';
 import {
   migrateClickHouse,
@@ -17,6 +16,7 @@ import {
 import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
 import type { DeliveriesSetup } from './deliveries.ts';
+import { startEngineThread } from './engine-client.ts';
 
 const DATABASE = 'milena';
 
@@ -78,14 +78,18 @@ async function openRelational(
 }
 
 async function openHistory(
-  { config, dataDir, logger }: EnginesDeps,
+  { config, dataDir }: EnginesDeps,
   closers: (() => Promise<void>)[],
 ): Promise<{ clickhouse: ClickHouse; options: ClickHouseOptions }> {
-  const server = await startEmbeddedClickHouse({
-    dataDir: dataDir.folder('clickhouse'),
-    insertProgram: path.join(__dirname, 'insert-thread.cjs'),
-    logger,
-  });
+  const server = await startEngineThread(
+    { dataDir: dataDir.folder('clickhouse'), logLevel: config.LOG_LEVEL },
+    {
+      // Nothing is recorded any more, and the engine is one per process.
+      lost: (reason) => {
+        throw reason;
+      },
+    },
+  );
   closers.push(() => server.stop());
   const options = { url: server.url, database: DATABASE };
   await migrateClickHouse(options, { retentionHours: config.LOG_RETENTION_HOURS });

@@ -45,11 +45,11 @@ export function createLoadingCache<Value>(deps: {
   const { clock, onLookup, random = () => 0 } = deps;
   const entries = new LRUCache<string, Entry<Value>>({ max: deps.max });
   let longestTtlMs = Infinity;
+  const timesFor = (ttlMs: number) => timesOf(clock.now(), ttlMs, 1 - random() / 2);
   const loads = createSingleFlight<Value>((key) => deps.load(key), {
     loaded: (key, value) => {
       const { ttlMs, keep } = deps.policy(value);
-      const times = timesOf(clock.now(), Math.min(ttlMs, longestTtlMs), 1 - random() / 2);
-      entries.set(key, { value: Promise.resolve(value), keep, ...times });
+      entries.set(key, { value: Promise.resolve(value), keep, ...timesFor(Math.min(ttlMs, longestTtlMs)) });
     },
     failed: (key, error) => {
       const entry = entries.peek(key);
@@ -83,12 +83,12 @@ export function createLoadingCache<Value>(deps: {
     },
     shorten: (ttlMs) => {
       longestTtlMs = ttlMs;
-      capTimes(entries, timesOf(clock.now(), ttlMs));
+      capTimes(entries, () => timesFor(ttlMs));
     },
     renewAll: () => {
       longestTtlMs = Infinity;
       loads.abandonAll();
-      capTimes(entries, timesOf(clock.now(), 0));
+      capTimes(entries, () => timesFor(0));
     },
     close: async () => {
       entries.clear();
@@ -99,14 +99,15 @@ export function createLoadingCache<Value>(deps: {
 
 type Times = Pick<Entry<unknown>, 'freshUntil' | 'givenUntil'>;
 
-/** @param share of `ttlMs` after which it is renewed: what was loaded together must not be renewed together, again and again */
-function timesOf(now: number, ttlMs: number, share = 1): Times {
+/** @param share after which a value is renewed: what was loaded together is not to be renewed together, again and again */
+function timesOf(now: number, ttlMs: number, share: number): Times {
   return { freshUntil: now + share * ttlMs, givenUntil: now + 2 * ttlMs };
 }
 
 /** Some 1 ms for 10,000 entries, once per outage. */
-function capTimes(entries: { values(): Iterable<Times> }, cap: Times): void {
+function capTimes(entries: { values(): Iterable<Times> }, capOf: () => Times): void {
   for (const entry of entries.values()) {
+    const cap = capOf();
     entry.freshUntil = Math.min(entry.freshUntil, cap.freshUntil);
     entry.givenUntil = Math.min(entry.givenUntil, cap.givenUntil);
   }

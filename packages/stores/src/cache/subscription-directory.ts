@@ -14,10 +14,10 @@ const ABSENT_TTL_MS = 2000;
 const DEAF_TTL_MS = 3000;
 
 /**
- * Subscriptions in memory. A hit costs well under a microsecond and no I/O. Entries are renewed after half of `ttlMs` to all
- * of it, each at a time of its own so that what came together does not go on asking together, and served on while the store
- * is away; that a subscription does not exist is remembered for two seconds at most. While the bus
- * can't be heard entries are renewed after three seconds, and all of them when it can be heard again.
+ * Subscriptions in memory. A hit costs well under a microsecond and no I/O. Entries are renewed after half of `ttlMs` to all of
+ * it, each at a time of its own so that what came together does not go on asking together, and served on while the store is
+ * away; that a subscription does not exist is remembered for two seconds at most. While the bus can't be heard entries are
+ * renewed after three seconds at most, and all of them when it can be heard again.
  */
 export function createSubscriptionDirectory(deps: {
   live: LiveSubscriptionStore;

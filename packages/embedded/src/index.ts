@@ -1,2 +1,0 @@
-export { startEmbeddedClickHouse, type EmbeddedClickHouse } from './chdb.ts';
-export { startEmbeddedPostgres, type EmbeddedPostgres } from './postgres.ts';
