@@ -43,7 +43,7 @@ function threadsOf(pid: number): Thread[] {
 }
 
 describe('threads of the all-in-one', () => {
-  it("those of ClickHouse's engine and the one that has it give way, the rest of Node's and the log's do not", async () => {
+  it("those of ClickHouse's engine give way, Node's and the log's do not", async () => {
     const milena = await startAllInOne();
     try {
       const engines = ({ name }: Thread) => /^(ThreadPool|MergeMutate|QueryPipeline)/.test(name);
@@ -58,13 +58,10 @@ describe('threads of the all-in-one', () => {
       expect(lowered.length > 2).toBe(onLinux);
       expect(lowered.filter(({ nice }) => nice !== 5)).toEqual([]);
       expect(lowered.filter(({ sliceMs }) => sliceMs !== null && sliceMs !== 100)).toEqual([]);
-      const others = threads.filter(({ name }) => /^(node|MainThread|engine|deliveries|libuv|V8)/.test(name));
+      const others = threads.filter(({ name }) => /^(node|MainThread|libuv|V8)/.test(name));
       expect(others.length > 4).toBe(onLinux);
-      const own = others.filter(({ nice }) => nice !== 0);
-      expect(own.map(({ nice }) => nice)).toEqual(onLinux ? [5] : []);
-      expect(own.filter(({ sliceMs }) => sliceMs !== null && sliceMs !== 100)).toEqual([]);
-      const rest = others.filter(({ nice }) => nice === 0);
-      expect(rest.filter(({ sliceMs }) => sliceMs !== null && sliceMs >= 10)).toEqual([]);
+      expect(others.filter(({ nice }) => nice !== 0)).toEqual([]);
+      expect(others.filter(({ sliceMs }) => sliceMs !== null && sliceMs >= 10)).toEqual([]);
     } finally {
       await milena.stop();
       removeDataDir(milena.dataDir);

@@ -1,6 +1,5 @@
 import type { Session } from 'chdb';
-import { canInsertHere, insertHere, insertOnPool } from './chdb-inserts.ts';
-import { quoted, type ChdbRequest, type InsertRequest } from './chdb-request.ts';
+import type { ChdbRequest, InsertRequest } from './chdb-request.ts';
 import { letEngineThreadsGiveWay } from './chdb-threads.ts';
 
 export interface EngineResult {
@@ -12,13 +11,13 @@ export interface EngineResult {
 export interface ChdbEngine {
   /** Any statement. Its database and settings end with it. */
   run(request: ChdbRequest): Promise<EngineResult>;
-  /** Rows in a text format; the buffer must not change meanwhile. */
+  /** Rows in a text format; the buffer goes to the engine's parser as it is and must not change meanwhile. */
   insert(request: InsertRequest): Promise<EngineResult>;
   /** Waits for what is running. */
   close(): Promise<void>;
 }
 
-/** Inserts one after the other, two reads beside them: at least one of libuv's four threads stays free for DNS and files. */
+/** Inserts one after the other, two reads beside them: one thread of libuv's four stays free for DNS and files. */
 const INSERTS_AT_ONCE = 1;
 const READS_AT_ONCE = 2;
 
@@ -27,11 +26,14 @@ async function prepare(session: Session, request: ChdbRequest): Promise<void> {
   if (request.database !== null) await session.queryAsync(`USE \`${request.database}\``);
   const settings = Object.entries(request.settings);
   if (settings.length === 0) return;
-  await session.queryAsync(`SET ${settings.map(([name, value]) => `${name} = ${quoted(value)}`).join(', ')}`);
+  await session.queryAsync(`SET ${settings.map(([name, value]) => `${name} = ${quote(value)}`).join(', ')}`);
 }
 
-/** @param ownThread this thread has nothing else to do: inserts run in it, and all of it gives way */
-export async function openChdbEngine(dataDir: string, ownThread = false): Promise<ChdbEngine> {
+function quote(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
   // Loaded here and not at the top: the library is half a gigabyte, and importers may not need it.
   const chdb = await import('chdb');
   const open = () => new chdb.Session(dataDir);
@@ -47,9 +49,7 @@ export async function openChdbEngine(dataDir: string, ownThread = false): Promis
       },
     );
   }
-  // Begins libuv's threads, which would give way as well if this thread began them later.
-  if (ownThread) await root.queryAsync('SELECT 1');
-  const leaveThreads = await letEngineThreadsGiveWay(ownThread);
+  const leaveThreads = await letEngineThreadsGiveWay();
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
@@ -69,10 +69,15 @@ export async function openChdbEngine(dataDir: string, ownThread = false): Promis
   };
 
   const insert = async (request: InsertRequest): Promise<EngineResult> => {
-    const written = (writtenRows: number) => ({ body: new Uint8Array(0), readRows: 0, writtenRows });
-    if (request.rows.length === 0) return written(0);
-    if (ownThread && canInsertHere(request)) return written(insertHere(root, request));
-    return written(await insertOnPool(root, request));
+    if (request.rows.length === 0) return { body: new Uint8Array(0), readRows: 0, writtenRows: 0 };
+    const summary = await root.insert({
+      table: request.database === null ? request.table : `${request.database}.${request.table}`,
+      ...(request.columns && { columns: request.columns }),
+      format: request.format,
+      values: request.rows,
+      settings: request.settings,
+    });
+    return { body: new Uint8Array(0), readRows: 0, writtenRows: summary.rowsWritten };
   };
 
   let closed: Promise<void> | null = null;

@@ -44,9 +44,6 @@ const FORMATS: readonly string[] = [
 const INSERT =
   /^\s*INSERT\s+INTO\s+(?:TABLE\s+)?([\w.`"]+)\s*(?:\(([\w\s,`"]*)\)\s*)?FORMAT\s+(\w+)\s*;?\s*$/i;
 
-/** As a literal of ClickHouse's SQL. */
-export const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-
 const bare = (identifier: string) => identifier.replaceAll(/[`"\s]/g, '');
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { openSchedule, type Scheduling } from './thread-scheduling.ts';
 
 /**
@@ -17,52 +17,39 @@ const ENGINES = /^(ThreadPool|QueryPipeline|QueryPool|MergeMutate|Bg\w*Pool)/;
  * delivery, the event loop, the threads that commit the log and other processes, need not wait for a turn of theirs. Where
  * there is no /proc of Linux's kind, it does nothing.
  *
- * @param thisOneToo the thread that calls as well
  * @returns ends it; threads stay as they are
  */
-export async function letEngineThreadsGiveWay(thisOneToo = false): Promise<() => void> {
+export async function letEngineThreadsGiveWay(): Promise<() => void> {
   const schedule = await openSchedule();
-  const lowered = new Set<number>();
-  const lower = (task: number): void => {
-    try {
-      schedule(task, GIVING_WAY);
-      lowered.add(task);
-    } catch {
-      // It has ended since, or may not be changed: it only runs as before.
-    }
-  };
+  const lowered = new Set<string>();
   const look = (): void => {
-    for (const task of tasks()) if (!lowered.has(task) && ENGINES.test(nameOf(task))) lower(task);
+    for (const task of tasks()) {
+      if (lowered.has(task) || !ENGINES.test(nameOf(task))) continue;
+      try {
+        schedule(Number(task), GIVING_WAY);
+        lowered.add(task);
+      } catch {
+        // It has ended since, or may not be changed: it only runs as before.
+      }
+    }
   };
   const timer = setInterval(look, LOOK_EVERY_MS);
   timer.unref();
   look();
-  const own = thisOneToo ? ownThreadId() : null;
-  if (own !== null) lower(own);
   return () => {
     clearInterval(timer);
   };
 }
 
-/** As the kernel numbers threads. */
-function ownThreadId(): number | null {
+function tasks(): string[] {
   try {
-    // <process>/task/<thread>
-    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-  } catch {
-    return null;
-  }
-}
-
-function tasks(): number[] {
-  try {
-    return readdirSync(TASKS).map(Number);
+    return readdirSync(TASKS);
   } catch {
     return [];
   }
 }
 
-function nameOf(task: number): string {
+function nameOf(task: string): string {
   try {
     return readFileSync(`${TASKS}/${task}/comm`, 'utf8');
   } catch {

@@ -16,7 +16,7 @@ export interface EmbeddedClickHouse {
  * ClickHouse's engine in this process, behind its HTTP interface on a loopback port, so that the same client and SQL
  * serve here and against a server. The engine is one per process: a second call works on the same directory only.
  * Queries run on libuv's threads, at most three at once of the four there are by default, so the event loop and other
- * users of the pool go on; inserts do as well, unless it has a thread of its own.
+ * users of the pool go on.
  *
  * @throws Error when another process has the directory open.
  */
@@ -26,16 +26,11 @@ export async function startEmbeddedClickHouse(options: {
   port?: number;
   /** Absent: a new random one at each start, so no other user of the machine can query. */
   password?: string;
-  /**
-   * This thread does nothing else. Inserts run in it instead of on one of libuv's, which cannot be told from those that others
-   * need; and all of it gives way to other threads.
-   */
-  ownThread?: boolean;
   logger?: Logger;
 }): Promise<EmbeddedClickHouse> {
   const { dataDir, port = 0, password = randomBytes(24).toString('base64url'), logger } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const engine = await openChdbEngine(dataDir, options.ownThread);
+  const engine = await openChdbEngine(dataDir);
   const server = createChdbBridge({ engine, password, ...(logger && { logger }) });
 
   await new Promise<void>((resolve, reject) => {
@@ -62,12 +57,4 @@ export async function startEmbeddedClickHouse(options: {
     url: `http://default:${password}@127.0.0.1:${address.port}`,
     stop: () => (stopped ??= stop()),
   };
-}
-
-/**
- * For whoever starts the engine in a worker thread: one that ends unloads what only it had loaded, and the engine has threads of
- * its own that run on for a while.
- */
-export async function keepEngineLoaded(): Promise<void> {
-  await import('chdb');
 }

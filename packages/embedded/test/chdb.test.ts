@@ -188,35 +188,3 @@ test('a second process is told that the directory is taken, and gets it once the
   expect(refusal).toMatch(/can't be opened as ClickHouse's data directory\. Is another process using it\?/);
   expect(kept).toBe('1');
 });
-
-test('an engine with a thread of its own answers inserts as another does, and gives way', async () => {
-  const script = join(__dirname, 'fixtures', 'own-thread.mjs');
-  const { stdout } = await promisify(execFile)(process.execPath, [script]);
-  const ok = (written: number) => ({ status: 200, text: '', written: String(written) });
-  const refused = (status: number, text: RegExp) => ({
-    status,
-    text: expect.stringMatching(text) as string,
-    written: null,
-  });
-  expect(JSON.parse(stdout)).toEqual({
-    rows: ok(2),
-    once: ok(1),
-    twice: ok(1),
-    csv: ok(1),
-    none: ok(0),
-    notUtf8: ok(1),
-    unknownTable: refused(404, /^Code: 60\. .*d\.none does not exist/),
-    badRow: refused(400, /^Code: 27\. .*\(at row 2\)/),
-    nul: refused(400, /^Code: 27\. /),
-    stored: [
-      [1, "ü \n '"],
-      [2, '\u0000'],
-      [3, 'c'],
-      [4, 'x\ny'],
-      [8, '\ufffd'],
-    ],
-    many: 40,
-    counted: '40',
-    nice: process.platform === 'linux' ? [5] : [],
-  });
-});

@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPostgres } from '@milena/stores/postgres';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '../src/postgres.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../src/index.ts';
 
 /** Starting and stopping is slow on a busy machine: initdb alone took seconds there. */
 jest.setTimeout(120_000);

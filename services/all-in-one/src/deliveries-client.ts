@@ -1,9 +1,10 @@
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { createLogOfOtherThread, LogUnavailableError, type ProducerLog } from '@milena/log';
-import type { MetricsOfThread } from '@milena/runtime';
+import { createThreadCalls, type MetricsOfThread } from '@milena/runtime';
 import { createThreadsInvalidationBus, type InvalidationBus } from '@milena/stores/cache';
 import type { AllInOneConfig } from './config.ts';
 import type { DeliveriesData, DeliveriesSetup } from './deliveries.ts';
-import { openThread } from './thread.ts';
 
 /** The thread of the deliveries as this one sees it. */
 export interface DeliveriesThread {
@@ -16,7 +17,7 @@ export interface DeliveriesThread {
   metrics(): Promise<MetricsOfThread>;
   /** Stops the services in it, then ends it. */
   stop(): Promise<void>;
-  /** Ends it as it is. */
+  /** Ends it as it is. Does not wait: a look-up of a name under way may take as long as it likes. */
   end(): void;
 }
 
@@ -27,18 +28,28 @@ export function openDeliveriesThread(options: {
   lost: (reason: Error) => void;
   program?: string;
 }): DeliveriesThread {
+  const { lost, program = path.join(__dirname, 'deliveries-thread.cjs') } = options;
   const config = { ...options.config, SECRETS_KEY: null, SECRETS_KEY_PREVIOUS: [] };
+  const worker = new Worker(program, { name: 'deliveries', workerData: { config } satisfies DeliveriesData });
   const bus = createThreadsInvalidationBus(() => calls);
-  const thread = openThread({
-    ...options,
-    name: 'deliveries',
-    data: { config } satisfies DeliveriesData,
-    answers: bus.answers,
+  const calls = createThreadCalls(worker, bus.answers);
+  let state: 'opening' | 'running' | 'over' = 'opening';
+  const over = (reason: Error): void => {
+    if (state === 'over') return;
+    const wasRunning = state === 'running';
+    state = 'over';
+    calls.end(reason);
+    if (wasRunning) lost(reason);
+  };
+  worker.on('error', over);
+  worker.on('exit', (code) => {
+    over(new Error(`the thread of the deliveries ended with ${code}`));
   });
-  const { calls } = thread;
   const end = (): void => {
+    state = 'over';
     // As a log that was closed: whoever still appends is to try again later.
-    thread.end(new LogUnavailableError('the thread of the deliveries was ended', { maybeAppended: true }));
+    calls.end(new LogUnavailableError('the thread of the deliveries was ended', { maybeAppended: true }));
+    void worker.terminate();
   };
   let lastMetrics: MetricsOfThread = [];
   const metrics = async (): Promise<MetricsOfThread> => {
@@ -50,7 +61,7 @@ export function openDeliveriesThread(options: {
     bus,
     start: async (setup) => {
       await calls.call('start', setup);
-      thread.running();
+      state = 'running';
     },
     problems: async () => (await calls.call('problems')) as string[],
     metrics,

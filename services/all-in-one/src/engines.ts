@@ -1,4 +1,4 @@
-import { startEmbeddedPostgres } from '@milena/embedded/postgres';
+import { startEmbeddedClickHouse, startEmbeddedPostgres } from '@milena/embedded';
 import type { Logger } from '@milena/runtime';
 import {
   migrateClickHouse,
@@ -16,7 +16,6 @@ import {
 import type { AllInOneConfig } from './config.ts';
 import type { DataDir } from './data-dir.ts';
 import type { DeliveriesSetup } from './deliveries.ts';
-import { startEngineThread } from './engine-client.ts';
 
 const DATABASE = 'milena';
 
@@ -78,18 +77,10 @@ async function openRelational(
 }
 
 async function openHistory(
-  { config, dataDir }: EnginesDeps,
+  { config, dataDir, logger }: EnginesDeps,
   closers: (() => Promise<void>)[],
 ): Promise<{ clickhouse: ClickHouse; options: ClickHouseOptions }> {
-  const server = await startEngineThread(
-    { dataDir: dataDir.folder('clickhouse'), logLevel: config.LOG_LEVEL },
-    {
-      // Nothing is recorded any more, and the engine is one per process.
-      lost: (reason) => {
-        throw reason;
-      },
-    },
-  );
+  const server = await startEmbeddedClickHouse({ dataDir: dataDir.folder('clickhouse'), logger });
   closers.push(() => server.stop());
   const options = { url: server.url, database: DATABASE };
   await migrateClickHouse(options, { retentionHours: config.LOG_RETENTION_HOURS });

@@ -61,7 +61,7 @@ describe('the thread of the deliveries, seen from the other one', () => {
     const { thread, reasons } = open(program("if (name === 'problems') process.exit(3);"));
     await thread.start(SETUP);
     await expect(thread.problems()).rejects.toThrow('ended with 3');
-    expect(reasons.map(({ message }) => message)).toEqual(['the thread "deliveries" ended with 3']);
+    expect(reasons.map(({ message }) => message)).toEqual(['the thread of the deliveries ended with 3']);
   });
 
   it('says why it did not start, and is not told of as lost', async () => {

@@ -1,0 +1,2 @@
+export { startEmbeddedClickHouse, type EmbeddedClickHouse } from './chdb.ts';
+export { startEmbeddedPostgres, type EmbeddedPostgres } from './postgres.ts';
