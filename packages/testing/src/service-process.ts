@@ -4,7 +4,7 @@ import path from 'node:path';
 
 /** Of the repository, as seen from this file; a bundle must say it. */
 const ROOT = path.resolve(__dirname, '../../..');
-/** As the Dockerfile and the start script have them. */
+/** As the Dockerfile and scripts/node-flags.mjs have them; a bundle can import neither. */
 export const NODE_FLAGS = [
   '--enable-source-maps',
   '--no-parallel-scavenge',

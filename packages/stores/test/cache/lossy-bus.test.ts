@@ -10,7 +10,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 describe('SubscriptionDirectory on a bus that can be lost', () => {
   const DEAF_TTL_MS = 3000;
 
-  function setUpLossy() {
+  function setUpLossy(random = () => 0) {
     const clock = createTestClock();
     const fake = createFakeLiveStore();
     let listener: InvalidationListener | null = null;
@@ -25,7 +25,7 @@ describe('SubscriptionDirectory on a bus that can be lost', () => {
       },
       clock,
       ttlMs: TTL_MS,
-      random: () => 0,
+      random,
     });
     const change = (version: number) => fake.rows.set('a', live('a', { version }));
     const version = async () => (await directory.get('a'))?.subscription.version;
@@ -47,6 +47,23 @@ describe('SubscriptionDirectory on a bus that can be lost', () => {
     change(3);
     clock.advance(2 * DEAF_TTL_MS);
     expect(await version()).toBe(3);
+  });
+
+  test('what was cached before it was lost is renewed one after the other', async () => {
+    const drawn = [0, 0, 0, 0.5];
+    const { clock, bus, rows, directory, state } = setUpLossy(() => drawn.shift() ?? 0);
+    rows.set('b', live('b'));
+    const askForBoth = async () => {
+      await Promise.all([directory.get('a'), directory.get('b')]);
+      await settled();
+      return state.loads;
+    };
+    expect(await askForBoth()).toBe(2);
+    bus.channelLost();
+    clock.advance((DEAF_TTL_MS * 3) / 4);
+    expect(await askForBoth()).toBe(3);
+    clock.advance(DEAF_TTL_MS / 4);
+    expect(await askForBoth()).toBe(4);
   });
 
   test('when it is back nothing from before is given again, and entries live as long as ever', async () => {
