@@ -6,15 +6,22 @@ import { loadTypeScript } from '../test-support/bundle.mjs';
 const [dataDir, port, database] = process.argv.slice(2);
 const password = process.env.STACK_CLICKHOUSE_PASSWORD;
 
-const { module, outfile } = await loadTypeScript('packages/embedded/src/chdb.ts', 'stack-clickhouse');
-rmSync(outfile, { force: true });
+const load = async (file) => {
+  const { module, outfile } = await loadTypeScript(`packages/embedded/src/${file}.ts`, `stack-${file}`);
+  rmSync(outfile, { force: true });
+  return module;
+};
+const { endOnFatalSignals, giveWay } = await load('libc');
+const { startChdbServer } = await load('chdb');
 // Its helper process would live as long as this one.
 await endEsbuild();
 
 const line = (fields, text = '') =>
   console.log(new Date().toISOString(), typeof fields === 'string' ? fields : JSON.stringify(fields), text);
-const logger = { info: line, warn: line, error: line };
-const engine = await module.startEmbeddedClickHouse({ dataDir, port: Number(port), password, logger });
+const logger = { warn: line };
+await giveWay();
+const engine = await startChdbServer({ dataDir, port: Number(port), password, logger });
+await endOnFatalSignals();
 
 let stopping = false;
 process.on('SIGTERM', () => {

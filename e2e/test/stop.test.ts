@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type RunningAllInOne, removeDataDir, startAllInOne } from '@milena/testing';
 import { createClient, eventually } from '../src/client.ts';
+import { enginePid, isAlive } from '../src/engine-process.ts';
 
 /** Sends an event to an endpoint that takes `answerMs` to answer, and returns when the request is there. */
 async function underWay({ api, demo_receiver }: RunningAllInOne, answerMs: number): Promise<void> {
@@ -41,7 +42,7 @@ describe('a stop', () => {
   );
 
   it('by a second signal waits for nothing and leaves no database running', async () => {
-    const milena = await startAllInOne();
+    const milena = await startAllInOne({ env: { LOG_LEVEL: 'info' } });
     try {
       await underWay(milena, 8000);
       process.kill(milena.pid, 'SIGTERM');
@@ -49,8 +50,8 @@ describe('a stop', () => {
       expect(databaseRuns(milena)).toBe(true);
       await expect(milena.stop()).rejects.toThrow('process.killed');
       await eventually(
-        () => Promise.resolve(databaseRuns(milena)),
-        (runs) => !runs,
+        () => Promise.resolve([databaseRuns(milena), isAlive(enginePid(milena))]),
+        (runs) => !runs.includes(true),
       );
     } finally {
       await milena.kill();

@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 /** Runs the engine until the parent hangs up, also when that is because it died. */
 const [bundle, dataDir] = process.argv.slice(2);
 const loaded = await import(pathToFileURL(bundle).href);
-const { startEmbeddedClickHouse } = loaded.default ?? loaded;
-const engine = await startEmbeddedClickHouse({ dataDir });
+const { startChdbServer } = loaded.default ?? loaded;
+const engine = await startChdbServer({ dataDir });
 // An interrupt from the terminal reaches the whole group; the parent decides when to end.
 process.on('SIGINT', () => undefined);
 process.once('disconnect', () => {

@@ -54,7 +54,11 @@ interface Answer {
  * ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http), as much of it as @clickhouse/client speaks.
  * Once it is closed each connection ends with its next answer: a client that is never idle would keep it open.
  */
-export function createChdbBridge(deps: { engine: ChdbEngine; password: string; logger?: Logger }): Server {
+export function createChdbBridge(deps: {
+  engine: ChdbEngine;
+  password: string;
+  logger?: Pick<Logger, 'warn'>;
+}): Server {
   const { engine, logger } = deps;
   const expected = digest(`default:${deps.password}`);
   const answer = async (req: IncomingMessage): Promise<Answer> => {
@@ -108,7 +112,7 @@ const resultAnswer = (result: EngineResult, queryId: string): Answer => ({
   body: result.body,
 });
 
-function errorAnswer(error: unknown, logger?: Logger): Answer {
+function errorAnswer(error: unknown, logger?: Pick<Logger, 'warn'>): Answer {
   const message = error instanceof Error ? error.message : String(error);
   const code =
     error instanceof BadRequestError ? error.code : Number(/^Code: (\d+)/.exec(message)?.[1] ?? 1002);

@@ -1,6 +1,6 @@
 import type { Session } from 'chdb';
+import { DirectoryTakenError } from './chdb-errors.ts';
 import type { ChdbRequest, InsertRequest } from './chdb-request.ts';
-import { letEngineThreadsGiveWay } from './chdb-threads.ts';
 
 export interface EngineResult {
   body: Uint8Array;
@@ -17,7 +17,7 @@ export interface ChdbEngine {
   close(): Promise<void>;
 }
 
-/** Inserts one after the other, two reads beside them: one thread of libuv's four stays free for DNS and files. */
+/** Inserts one after the other, two reads beside them: three of the four threads that libuv has by default. */
 const INSERTS_AT_ONCE = 1;
 const READS_AT_ONCE = 2;
 
@@ -33,6 +33,7 @@ function quote(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
+/** @throws DirectoryTakenError */
 export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
   // Loaded here and not at the top: the library is half a gigabyte, and importers may not need it.
   const chdb = await import('chdb');
@@ -42,14 +43,11 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
     // Stays open while the engine runs; the data directory is released with the last connection.
     root = open();
   } catch (error) {
-    throw new Error(
+    throw new DirectoryTakenError(
       `${dataDir} can't be opened as ClickHouse's data directory. Is another process using it?`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
-  const leaveThreads = await letEngineThreadsGiveWay();
   const reads = createSlots(READS_AT_ONCE);
   const inserts = createSlots(INSERTS_AT_ONCE);
 
@@ -83,7 +81,6 @@ export async function openChdbEngine(dataDir: string): Promise<ChdbEngine> {
   let closed: Promise<void> | null = null;
   const close = async () => {
     await Promise.all([reads.idle(), inserts.idle()]);
-    leaveThreads();
     root.close();
     // Closing waits for the engine's own threads; without it a new engine on the directory could be refused.
     await chdb.drainPending();

@@ -8,3 +8,8 @@ export class BadRequestError extends Error {
     this.code = code;
   }
 }
+
+/** A directory that can't be opened. The engine does not tell why; nearly always another process has it. */
+export class DirectoryTakenError extends Error {
+  override name = 'DirectoryTakenError';
+}

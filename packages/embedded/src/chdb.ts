@@ -5,7 +5,7 @@ import type { Logger } from '@milena/runtime';
 import { createChdbBridge } from './chdb-bridge.ts';
 import { openChdbEngine } from './chdb-engine.ts';
 
-export interface EmbeddedClickHouse {
+interface ChdbServer {
   /** With user and password, as @clickhouse/client takes it. Never log it. */
   url: string;
   /** Waits for running queries, then releases the directory. Idempotent. */
@@ -15,19 +15,18 @@ export interface EmbeddedClickHouse {
 /**
  * ClickHouse's engine in this process, behind its HTTP interface on a loopback port, so that the same client and SQL
  * serve here and against a server. The engine is one per process: a second call works on the same directory only.
- * Queries run on libuv's threads, at most three at once of the four there are by default, so the event loop and other
- * users of the pool go on.
+ * Queries run on libuv's threads, at most three at once.
  *
- * @throws Error when another process has the directory open.
+ * @throws DirectoryTakenError when another process has the directory open
  */
-export async function startEmbeddedClickHouse(options: {
+export async function startChdbServer(options: {
   dataDir: string;
   /** 0 or absent: any free one. */
   port?: number;
   /** Absent: a new random one at each start, so no other user of the machine can query. */
   password?: string;
-  logger?: Logger;
-}): Promise<EmbeddedClickHouse> {
+  logger?: Pick<Logger, 'warn'>;
+}): Promise<ChdbServer> {
   const { dataDir, port = 0, password = randomBytes(24).toString('base64url'), logger } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const engine = await openChdbEngine(dataDir);
@@ -42,7 +41,6 @@ export async function startEmbeddedClickHouse(options: {
   });
 
   const address = server.address() as AddressInfo;
-  logger?.info({ event: 'embedded_clickhouse.started', data_dir: dataDir, port: address.port });
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     await new Promise<void>((resolve) => {

@@ -1,2 +1,3 @@
-export { startEmbeddedClickHouse, type EmbeddedClickHouse } from './chdb.ts';
+export { runClickHouseProcess } from './clickhouse-process.ts';
+export { startEmbeddedClickHouse, type EmbeddedClickHouse } from './clickhouse.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres } from './postgres.ts';

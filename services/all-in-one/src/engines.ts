@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { startEmbeddedClickHouse, startEmbeddedPostgres } from '@milena/embedded';
 import type { Logger } from '@milena/runtime';
 import {
@@ -34,6 +35,8 @@ interface EnginesDeps {
   config: AllInOneConfig;
   dataDir: DataDir;
   logger: Logger;
+  /** Ends a wait for another process; not looked at once both are open. */
+  told: AbortSignal;
 }
 
 /** Opens Postgres and ClickHouse side by side; when one fails the others are closed before it rejects. */
@@ -77,10 +80,13 @@ async function openRelational(
 }
 
 async function openHistory(
-  { config, dataDir, logger }: EnginesDeps,
+  { config, dataDir, logger, told }: EnginesDeps,
   closers: (() => Promise<void>)[],
 ): Promise<{ clickhouse: ClickHouse; options: ClickHouseOptions }> {
-  const server = await startEmbeddedClickHouse({ dataDir: dataDir.folder('clickhouse'), logger });
+  const program = path.join(__dirname, 'clickhouse-process.cjs');
+  const server = await startEmbeddedClickHouse({
+    ...{ dataDir: dataDir.folder('clickhouse'), program, logger, told },
+  });
   closers.push(() => server.stop());
   const options = { url: server.url, database: DATABASE };
   await migrateClickHouse(options, { retentionHours: config.LOG_RETENTION_HOURS });

@@ -42,7 +42,7 @@ interface ServicesPartDeps {
 }
 
 /** What is open already is closed again when it rejects. */
-async function startAll(deps: ServicesPartDeps): Promise<Running> {
+async function startAll(deps: ServicesPartDeps, told: AbortSignal): Promise<Running> {
   const deliveries = openDeliveriesThread({
     config: deps.config,
     // Nothing is delivered any more, and nothing accepted.
@@ -55,7 +55,7 @@ async function startAll(deps: ServicesPartDeps): Promise<Running> {
     deliveries.end();
   };
   try {
-    engines = await openEngines(deps);
+    engines = await openEngines({ ...deps, told });
     const { log, bus } = deliveries;
     const tracing = await openTracing({ ...deps, service: 'all-in-one' }, deps.config);
     const services = createServices({ ...deps, engines, log, bus, tracing });
@@ -90,8 +90,8 @@ export function createServicesPart(deps: ServicesPartDeps): ServicesPart {
   };
   return {
     name: 'services',
-    start: async () => {
-      running = await startAll(deps);
+    start: async (told) => {
+      running = await startAll(deps, told);
     },
     stop: () => stopAll(mustRun()),
     routes: () => {
