@@ -65,6 +65,11 @@ describe("the process of ClickHouse's engine", () => {
     sink.close();
   });
 
+  const restarted = (before: number) =>
+    eventually(
+      () => Promise.resolve(enginePid(milena)),
+      (pid) => pid !== before,
+    );
   const ready = async () => (await fetch(`${milena.admin}/ready`)).status;
   const send = async (count: number): Promise<string[]> => {
     const ids: string[] = [];
@@ -102,8 +107,8 @@ describe("the process of ClickHouse's engine", () => {
     const notReady = await eventually(ready, (status) => status !== 200);
     expect(notReady).toBe(503);
     const ids = await sending;
+    await restarted(before);
     await eventually(ready, (status) => status === 200);
-    expect(enginePid(milena)).not.toBe(before);
     expect(milena.output()).toContain('embedded_clickhouse.died');
 
     const { json } = await eventually(
@@ -150,6 +155,8 @@ describe("the process of ClickHouse's engine", () => {
 
   it('ends with a process that is killed, and the next one has the directory', async () => {
     const pid = enginePid(milena);
+    // On Linux it ends even where it does not run any more.
+    if (process.platform === 'linux') process.kill(pid, 'SIGSTOP');
     await milena.kill();
     await eventually(
       () => Promise.resolve(isAlive(pid)),

@@ -48,9 +48,10 @@ describe('a stop', () => {
       process.kill(milena.pid, 'SIGTERM');
       await new Promise((resolve) => setTimeout(resolve, 1100));
       expect(databaseRuns(milena)).toBe(true);
+      const engine = enginePid(milena);
       await expect(milena.stop()).rejects.toThrow('process.killed');
       await eventually(
-        () => Promise.resolve([databaseRuns(milena), isAlive(enginePid(milena))]),
+        () => Promise.resolve([databaseRuns(milena), isAlive(engine)]),
         (runs) => !runs.includes(true),
       );
     } finally {

@@ -24,6 +24,8 @@ export function runClickHouseProcess(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => {
     process.stderr.write(`The embedded ClickHouse failed: ${error.stack ?? String(error)}\n`, end);
+    // Nobody may read it.
+    setTimeout(end, 1000);
   });
   process.once('disconnect', end);
   process.once('message', (setup: Setup) => void run(setup));

@@ -46,6 +46,7 @@ export async function startEmbeddedClickHouse(options: {
     stopping.abort();
   };
   told?.addEventListener('abort', abort);
+  if (told?.aborted) abort();
   const first = await launchOnceFree({ ...job, setup: { dataDir, port: 0, password } }).finally(() => {
     told?.removeEventListener('abort', abort);
   });

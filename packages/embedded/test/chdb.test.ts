@@ -139,6 +139,18 @@ describe('inserts', () => {
     expect(await stored()).toHaveLength(2);
   });
 
+  test('take one processor, unless they say otherwise', async () => {
+    await ask({}, `ALTER TABLE ${table} ADD COLUMN threads UInt64 DEFAULT getSetting('max_threads')`);
+    const query = `INSERT INTO ${table} (a) FORMAT JSONEachRow`;
+    await ask({ query }, '{"a":1}');
+    await ask({ query, max_threads: '3' }, '{"a":2}');
+    expect(await rows({}, `SELECT a, threads FROM ${table} ORDER BY a`)).toEqual([
+      { a: 1, threads: 1 },
+      { a: 2, threads: 3 },
+    ]);
+    await ask({}, `ALTER TABLE ${table} DROP COLUMN threads`);
+  });
+
   test('of nothing, and of rows that do not parse, store nothing', async () => {
     const query = `INSERT INTO ${table} FORMAT JSONEachRow`;
     expect((await ask({ query }, '')).status).toBe(200);

@@ -35,7 +35,7 @@ interface EnginesDeps {
   config: AllInOneConfig;
   dataDir: DataDir;
   logger: Logger;
-  /** Ends a wait for another process; not looked at once both are open. */
+  /** Ends ClickHouse's start, which may wait for another process; not looked at once it is up. */
   told: AbortSignal;
 }
 

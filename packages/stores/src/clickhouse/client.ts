@@ -90,9 +90,8 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
           values: Readable.from([rows], { objectMode: false }),
           clickhouse_settings: {
             insert_deduplication_token: token,
-            // Splitting a few MB among threads costs more than it saves, and takes processors from what is in a hurry.
+            // Splitting a few MB among threads costs more than it saves.
             input_format_parallel_parsing: 0,
-            max_threads: 1,
           },
         });
         await finished(stream.resume());
