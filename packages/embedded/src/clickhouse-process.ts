@@ -11,8 +11,8 @@ export interface Setup {
   password: string;
 }
 
-/** What it tells. */
-export type Told =
+/** What it reports. */
+export type Report =
   { started: { url: string } } | { failed: { reason: string; taken: boolean } } | { warning: object };
 
 /**
@@ -39,7 +39,7 @@ function end(): void {
 async function run(setup: Setup): Promise<void> {
   const logger: Pick<Logger, 'warn'> = {
     warn: (fields: object) => {
-      tell({ warning: fields });
+      report({ warning: fields });
     },
   };
   try {
@@ -52,13 +52,13 @@ async function run(setup: Setup): Promise<void> {
     process.once('message', () => {
       void server.stop().finally(end);
     });
-    tell({ started: { url: server.url } });
+    report({ started: { url: server.url } });
   } catch (error) {
-    tell({ failed: { reason: String(error), taken: error instanceof DirectoryTakenError } });
+    report({ failed: { reason: String(error), taken: error instanceof DirectoryTakenError } });
   }
 }
 
 /** Where nobody listens any more, the end is near. */
-function tell(what: Told): void {
+function report(what: Report): void {
   process.send?.(what, undefined, undefined, () => undefined);
 }

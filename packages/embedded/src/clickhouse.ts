@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '@milena/runtime';
 import { DirectoryTakenError } from './chdb-errors.ts';
-import type { Setup, Told } from './clickhouse-process.ts';
+import type { Report, Setup } from './clickhouse-process.ts';
 
 /** One that was left behind by a killed process ends by itself, with its next turn at the latest. */
 const TAKEN_FOR_MS = 5000;
@@ -166,14 +166,14 @@ function startedUrl(child: ChildProcess, ended: Promise<string>, logger: Logger)
     const limit = setTimeout(() => {
       fail(`not ready after ${START_TIMEOUT_MS} ms`);
     }, START_TIMEOUT_MS);
-    child.on('message', (told: Told) => {
-      if ('warning' in told) {
-        logger.warn(told.warning);
+    child.on('message', (report: Report) => {
+      if ('warning' in report) {
+        logger.warn(report.warning);
         return;
       }
       clearTimeout(limit);
-      if ('started' in told) resolve(told.started.url);
-      else fail(told.failed.reason, told.failed.taken);
+      if ('started' in report) resolve(report.started.url);
+      else fail(report.failed.reason, report.failed.taken);
     });
     void ended.then((cause) => {
       fail(`it ended with ${cause}`);
