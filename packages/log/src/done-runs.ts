@@ -43,6 +43,20 @@ export function decodeRuns(text: string, base: number): Run[] {
   return runs;
 }
 
+/** No offset is as large. */
+const TIME_AT = 2 ** 52;
+
+/** A time (ms since the epoch) as the last of some runs. Who does not know of it takes it for a run beyond every record. */
+export function timeAsRun(ms: number): Run {
+  return { from: TIME_AT, to: TIME_AT + ms };
+}
+
+/** Null when none was written with them. */
+export function timeAmong(runs: readonly Run[]): number | null {
+  const last = runs.at(-1);
+  return last?.from === TIME_AT ? last.to - TIME_AT : null;
+}
+
 /** What of ascending runs lies from `start` up to `end`. */
 export function within(runs: readonly Run[], start: number, end: number): Run[] {
   return runs

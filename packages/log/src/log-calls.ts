@@ -2,7 +2,7 @@ import type { Answers, ThreadCalls } from '@milena/runtime';
 import { LogUnavailableError, type GroupLag, type LogRecord, type MessageLog } from './message-log.ts';
 
 /** What a thread needs of a log that consumes nothing. */
-export type ProducerLog = Pick<MessageLog, 'append' | 'lag' | 'ping'>;
+export type ProducerLog = Pick<MessageLog, 'append' | 'lag' | 'retryTopics' | 'ping'>;
 
 /** Records with their values side by side in one piece of memory, which changes hands instead of being copied. */
 interface Packed {
@@ -38,6 +38,7 @@ export function answersOfLog(log: ProducerLog): Answers {
   return {
     'log.append': (packed: Packed) => log.append(unpack(packed)),
     'log.lag': ({ group, topics }: { group: string; topics: readonly string[] }) => log.lag(group, topics),
+    'log.retryTopics': () => log.retryTopics(),
     'log.ping': () => log.ping(),
   };
 }
@@ -64,6 +65,7 @@ export function createLogOfOtherThread(calls: Pick<ThreadCalls, 'call'>): Produc
       await call('log.append', packed, [packed.values]);
     },
     lag: async (group, topics) => (await call('log.lag', { group, topics })) as GroupLag[],
+    retryTopics: async () => (await call('log.retryTopics')) as string[],
     ping: async () => {
       await call('log.ping');
     },

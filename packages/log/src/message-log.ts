@@ -93,6 +93,11 @@ export interface MessageLog {
   /** Joins the group. Delivery is at least once: after a crash, unacked records come again. */
   consume(options: ConsumeOptions): Promise<LogConsumer>;
   lag(group: string, topics: readonly string[]): Promise<GroupLag[]>;
+  /**
+   * Every retry topic there is: those of the table, then those of delays that were configured once and are not now. What
+   * lies in these is consumed like any other.
+   */
+  retryTopics(): Promise<string[]>;
   /** Resolves when the log can take appends now; rejects with the reason otherwise. */
   ping(): Promise<void>;
   /** Waits for appends under way, stops its consumers and releases every resource. */

@@ -1,4 +1,12 @@
-import { allWithin, decodeRuns, encodeRuns, within, type Run } from '../src/done-runs.ts';
+import {
+  allWithin,
+  decodeRuns,
+  encodeRuns,
+  timeAmong,
+  timeAsRun,
+  within,
+  type Run,
+} from '../src/done-runs.ts';
 
 /** Runs of these lengths with these distances before them. */
 function runs(base: number, ...numbers: [gap: number, length: number][]): Run[] {
@@ -25,6 +33,17 @@ describe('runs of done records as text', () => {
     const short = runs(base, ...Array.from({ length: 2_000 }, (): [number, number] => [31, 31]));
     expect(encodeRuns(short, base)).toHaveLength(2 + 2 * 2_000);
     expect(decodeRuns(encodeRuns(short, base, 3_800), base)).toEqual(short.slice(0, 1_899));
+  });
+
+  it('carry a time, which is nothing to who does not know of it', () => {
+    const at = Date.now();
+    const text = encodeRuns([...some, timeAsRun(at)], base);
+    expect(timeAmong(decodeRuns(text, base))).toBe(at);
+    expect(text.length - encodeRuns(some, base).length).toBeLessThan(24);
+    expect(within(decodeRuns(text, base), base, 2 ** 50)).toEqual(some);
+    expect(timeAmong(decodeRuns(encodeRuns([timeAsRun(at)], base), base))).toBe(at);
+    expect(timeAmong(some)).toBeNull();
+    expect(timeAmong([])).toBeNull();
   });
 
   it('are cut off at a whole run, whatever the room', () => {

@@ -1,4 +1,4 @@
-import { decodeRuns } from '../src/done-runs.ts';
+import { decodeRuns, timeAmong, within } from '../src/done-runs.ts';
 import { createCommitter, type Committer } from '../src/kafka/committer.ts';
 import { createReader, topicPartition, type Reader } from '../src/kafka/reader.ts';
 
@@ -52,19 +52,24 @@ describe('commits to Kafka', () => {
     expect(committer.pending()).toBe(true);
     while (committer.pending()) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(sent.map(({ offset }) => offset)).toEqual(['10']);
-    expect(decodeRuns(sent[0]!.metadata, 10)).toEqual([
+    expect(within(decodeRuns(sent[0]!.metadata, 10), 10, 1_000)).toEqual([
       { from: 11, to: 12 },
       { from: 13, to: 14 },
     ]);
   });
 
-  it('say nothing beyond the mark when there is nothing', async () => {
+  it('say when they were made, and nothing beyond the mark when there is nothing', async () => {
+    const before = Date.now();
     const { committer, sent } = start();
     const one = reader();
     one.tracker.done(one.tracker.track(10));
     committer.progressed(one);
     await committer.flush();
-    expect(sent).toMatchObject([{ offset: '11', metadata: '' }]);
+    expect(sent).toMatchObject([{ offset: '11' }]);
+    const runs = decodeRuns(sent[0]!.metadata, 11);
+    expect(runs).toHaveLength(1);
+    expect(timeAmong(runs)).toBeGreaterThanOrEqual(before);
+    expect(timeAmong(runs)).toBeLessThanOrEqual(Date.now());
   });
 
   it('stay below what brokers take by default, however much is done beyond the mark', async () => {

@@ -51,10 +51,10 @@ async function openKafka(
       clock.advance(ms);
       await new Promise((resolve) => setTimeout(resolve, FETCHED_MS));
     },
-    restart: async () => {
+    restart: async (changes) => {
       gone = true;
       await log.close();
-      return openKafka(options, prefix, clock);
+      return openKafka({ ...options, ...changes }, prefix, clock);
     },
     crash: () => {
       gone = true;

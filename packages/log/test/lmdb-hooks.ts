@@ -31,9 +31,9 @@ async function openLmdb(
       clock.advance(ms);
       await turns();
     },
-    restart: async () => {
+    restart: async (changes) => {
       await log.close();
-      return openLmdb(options, path, clock);
+      return openLmdb({ ...options, ...changes }, path, clock);
     },
     // The file as it is at this moment is what a dead process would have left.
     crash: async () => {

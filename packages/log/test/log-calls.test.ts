@@ -26,6 +26,7 @@ function across(log: ProducerLog) {
 const refusing = (error: Error): ProducerLog => ({
   append: () => Promise.reject(error),
   lag: () => Promise.reject(error),
+  retryTopics: () => Promise.reject(error),
   ping: () => Promise.reject(error),
 });
 

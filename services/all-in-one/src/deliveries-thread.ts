@@ -31,6 +31,7 @@ const calls = createThreadCalls(parentPort, {
   ...answersOfLog({
     append: (records) => mustRun().log.append(records),
     lag: (group, topics) => mustRun().log.lag(group, topics),
+    retryTopics: () => mustRun().log.retryTopics(),
     ping: () => mustRun().log.ping(),
   }),
 });

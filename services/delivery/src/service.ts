@@ -1,14 +1,7 @@
 import type { RetryDelay } from '@milena/domain';
 import type { HttpPost } from '@milena/egress';
-import {
-  createLagReporter,
-  DELIVERIES,
-  GROUPS,
-  retryTopic,
-  type LogConsumer,
-  type MessageLog,
-} from '@milena/log';
-import type { CancelTimer, Clock, Logger, Metrics } from '@milena/runtime';
+import { createLagReporter, DELIVERIES, GROUPS, type LogConsumer, type MessageLog } from '@milena/log';
+import type { CancelTimer, Clock, Logger, Metrics, Rounds } from '@milena/runtime';
 import type { SubscriptionDirectory, SubscriptionHealthStore } from '@milena/stores';
 import type { Tracing } from '@milena/tracing';
 import { createAppends } from './appends.ts';
@@ -87,8 +80,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   if (config.retryDelays.length === 0) throw new RangeError('at least one retry delay must be configured');
   const parts = assemble(deps);
   const { breakers, lanes, health, inHand, tenures } = parts;
-  const topics = [DELIVERIES, ...config.retryDelays.map((delay) => retryTopic(delay.text))];
-  const lag = createLagReporter({ ...deps, group: GROUPS.delivery, topics });
+  let lag: Rounds | null = null;
   let consumer: LogConsumer | null = null;
   let stopping: Promise<void> | null = null;
   let cancelTick: CancelTimer | null = null;
@@ -102,7 +94,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
   }
 
   async function stop(): Promise<void> {
-    void lag.stop();
+    void lag?.stop();
     consumer?.pause();
     lanes.close();
     parts.subscriptions.stop();
@@ -116,6 +108,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
 
   return {
     start: async () => {
+      const topics = [DELIVERIES, ...(await log.retryTopics())];
       consumer = await log.consume({
         group: GROUPS.delivery,
         topics,
@@ -133,6 +126,7 @@ export function createDeliveryService(deps: DeliveryDeps): DeliveryService {
         maxUnackedRecords: config.concurrency * UNACKED_PER_SLOT,
         maxUnackedBytes: UNACKED_BYTES,
       });
+      lag = createLagReporter({ ...deps, group: GROUPS.delivery, topics });
       void lag.start();
       tick();
     },

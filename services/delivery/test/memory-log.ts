@@ -39,7 +39,7 @@ function partitionOf(key: string): number {
 }
 
 /** A log in memory that holds records back until they are due, and hands unacked ones to the next consumer. */
-export function createMemoryLog(clock: Clock): MemoryLog {
+export function createMemoryLog(clock: Clock, retryTopics: readonly string[]): MemoryLog {
   const records: Stored[] = [];
   let consumer: { options: ConsumeOptions; active: boolean; paused: boolean } | null = null;
 
@@ -110,6 +110,7 @@ export function createMemoryLog(clock: Clock): MemoryLog {
       });
     },
     lag: () => Promise.resolve([]),
+    retryTopics: () => Promise.resolve([...retryTopics]),
     ping: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

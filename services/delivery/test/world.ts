@@ -13,7 +13,7 @@ import {
   type Subscription,
 } from '@milena/domain';
 import type { PostRequest } from '@milena/egress';
-import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG } from '@milena/log';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, retryTopic } from '@milena/log';
 import { createLogger, createMetrics, createTestClock, type Metrics, type TestClock } from '@milena/runtime';
 import { StoreUnavailableError } from '@milena/stores';
 import { createMemoryLog, type MemoryLog } from './memory-log.ts';
@@ -164,7 +164,11 @@ export function subscriptionOf(clock: TestClock, changes: Partial<Subscription> 
 /** A delivery worker over a log in memory, on a clock that stands still until the test lets time pass. */
 export async function createWorld(options: Partial<DeliveryConfig> = {}): Promise<World> {
   const clock = createTestClock();
-  const log = createMemoryLog(clock);
+  const { retryDelays } = { ...CONFIG, ...options };
+  const log = createMemoryLog(
+    clock,
+    retryDelays.map(({ text }) => retryTopic(text)),
+  );
   const metrics = createMetrics();
   const logLines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void logLines.push(JSON.parse(line)) };

@@ -71,7 +71,7 @@ export interface SubscriptionsDeps {
   attempts: AttemptReader;
   stats: StatsReader;
   ledger: LedgerReader;
-  log: Pick<MessageLog, 'append' | 'lag'>;
+  log: Pick<MessageLog, 'append' | 'lag' | 'retryTopics'>;
   guard: Pick<SsrfGuard, 'checkUrl'>;
   clock: Clock;
   logger: Logger;

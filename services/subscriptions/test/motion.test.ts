@@ -31,8 +31,9 @@ async function motionOf(...looks: { deliveries: Marks[]; retry: Marks[] }[]): Pr
     look += 1;
     return Promise.resolve([lagOf(DELIVERIES, deliveries), lagOf(retryTopic('10s'), retry)]);
   };
-  const config = { retryDelays: [{ text: '10s', ms: 10_000 }], deliveryMaxAgeMs: 1 } as never;
-  const log = { lag, append: () => Promise.reject(new Error('nothing is appended')) };
+  const config = { deliveryMaxAgeMs: 1 } as never;
+  const retryTopics = () => Promise.resolve([retryTopic('10s')]);
+  const log = { lag, retryTopics, append: () => Promise.reject(new Error('nothing is appended')) };
   const state = { over: false };
   const found = readMotion({ log, clock, config }, new AbortController().signal).finally(
     () => (state.over = true),

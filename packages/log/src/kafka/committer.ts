@@ -1,6 +1,6 @@
 import type { Logger } from '@milena/runtime';
 import type { OffsetsByTopicPartition, PartitionOffset } from 'kafkajs';
-import { encodeRuns } from '../done-runs.ts';
+import { encodeRuns, timeAsRun } from '../done-runs.ts';
 import type { Reader } from './reader.ts';
 
 /**
@@ -105,9 +105,10 @@ function offsetsOf(
   metadataChars: number,
 ): OffsetsByTopicPartition {
   const topics = new Map<string, Commit[]>();
+  const time = timeAsRun(Date.now());
   for (const { partition, tracker } of readers) {
     const mark = tracker.mark();
-    const metadata = encodeRuns(tracker.beyond(), mark, metadataChars);
+    const metadata = encodeRuns([...tracker.beyond(), time], mark, metadataChars);
     const one = { partition: partition.partition, offset: String(mark), metadata };
     const ofTopic = topics.get(partition.topic);
     if (ofTopic === undefined) topics.set(partition.topic, [one]);

@@ -3,6 +3,8 @@ export interface Names {
   inCluster(name: string): string;
   /** The user's name of what the cluster calls so. */
   known(name: string): string;
+  /** Whether what the cluster calls so may be of this installation: without a prefix, anything. */
+  isOurs(name: string): boolean;
 }
 
 /** A topic-partition as it is named in the cluster. */
@@ -15,5 +17,6 @@ export function createNames(prefix = ''): Names {
   return {
     inCluster: (name) => prefix + name,
     known: (name) => name.slice(prefix.length),
+    isOurs: (name) => name.startsWith(prefix),
   };
 }

@@ -10,7 +10,8 @@ import { fetchRanges } from './offsets.ts';
 import { DEFAULT_LIMITS, type KafkaLogOptions } from './options.ts';
 import { packHeaders } from './packed-headers.ts';
 import { createSender, type Sender } from './sender.ts';
-import { ensureTopics } from './topics.ts';
+import { delayOf, formerRetryTopics, type TopicSpec } from '../topics.ts';
+import { ensureTopics, existingTopics } from './topics.ts';
 
 /** How long an opening waits for a cluster that is starting, too. */
 const START_PATIENCE_MS = 30_000;
@@ -52,11 +53,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<OpenedKafk
 
 async function prepare(options: KafkaLogOptions, desk: AdminDesk, names: Names): Promise<void> {
   const { topics, partitions, replicationFactor, brokers, logger } = options;
-  const nameOf = (topic: string): string => names.inCluster(topic);
   const giveUpAt = performance.now() + START_PATIENCE_MS;
   for (;;) {
     try {
-      await ensureTopics(desk, { topics, partitions, replicationFactor, nameOf });
+      await ensureTopics(desk, { topics, partitions, replicationFactor, names });
       return;
     } catch (error) {
       if (error instanceof OperatorError) throw error;
@@ -80,8 +80,7 @@ interface Parts {
 function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }: Parts): MessageLog {
   const { clock, logger, partitions } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const known = new Set(options.topics.map(({ name }) => name));
-  const ahead = new Set(options.topics.filter((topic) => topic.ahead).map(({ name }) => name));
+  const { configured, known, ahead, retryTopics } = createTopicBook(options.topics, desk, names);
   const sender = createSender({ clients, limits, logger });
   let closing: Promise<void> | null = null;
 
@@ -126,12 +125,34 @@ function assemble(options: KafkaLogOptions, { clients, desk, names, consumers }:
         return { topic, partitions, records: partitions.reduce((sum, { mark, end }) => sum + end - mark, 0) };
       });
     },
+    retryTopics: async () => {
+      refuseIfClosed();
+      return retryTopics();
+    },
     ping: async () => {
       refuseIfClosed();
-      await ping(sender, desk, [...known].map(check));
+      await ping(sender, desk, configured.map(check));
     },
     close: () => (closing ??= close()),
   };
+}
+
+/** The topics of the table, and those of former tables that were met. */
+function createTopicBook(table: readonly TopicSpec[], desk: AdminDesk, names: Names) {
+  const configured = table.map(({ name }) => name);
+  const known = new Set(configured);
+  const ahead = new Set(table.filter((topic) => topic.ahead).map(({ name }) => name));
+  /** @throws LogUnavailableError */
+  const retryTopics = async (): Promise<string[]> => {
+    const found = await orUnavailable(existingTopics(desk, names));
+    const former = formerRetryTopics(found, table).map(({ name }) => name);
+    for (const name of former) {
+      known.add(name);
+      ahead.add(name);
+    }
+    return [...configured.filter((name) => delayOf(name) !== null), ...former];
+  };
+  return { configured, known, ahead, retryTopics };
 }
 
 /** @throws LogUnavailableError when requests fail at present, or a partition has nobody who takes its records */

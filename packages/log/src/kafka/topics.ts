@@ -1,7 +1,8 @@
 import { OperatorError } from '@milena/runtime';
 import type { Admin, ITopicConfig } from 'kafkajs';
-import type { TopicSpec } from '../topics.ts';
+import { formerRetryTopics, type TopicSpec } from '../topics.ts';
 import { reasonOf, type AdminDesk } from './clients.ts';
+import type { Names } from './names.ts';
 
 /** The largest payload that can be configured (16 MiB), with room for headers. */
 const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
@@ -12,19 +13,26 @@ interface TopicsWanted {
   topics: readonly TopicSpec[];
   partitions: number;
   replicationFactor: number;
-  /** The name of a topic in the cluster. */
-  nameOf(topic: string): string;
+  names: Names;
+}
+
+/** As the log's users know them: those of this installation. */
+export async function existingTopics(desk: AdminDesk, names: Names): Promise<string[]> {
+  const all = await desk.ask((admin) => admin.listTopics());
+  return all.filter((name) => names.isOurs(name)).map((name) => names.known(name));
 }
 
 /**
- * Makes the topics that are missing; those that exist are left as they are.
+ * Makes the topics that are missing; those that exist are left as they are. What is in the retry topics of a former time
+ * is still to be delivered, so these count as well.
  *
  * @throws OperatorError when a topic has another partition count, or can't be made as asked
  */
 export async function ensureTopics(desk: AdminDesk, wanted: TopicsWanted): Promise<void> {
-  const names = wanted.topics.map(({ name }) => wanted.nameOf(name));
-  const existing = new Set(await desk.ask((admin) => admin.listTopics()));
-  const missing = wanted.topics.filter(({ name }) => !existing.has(wanted.nameOf(name)));
+  const existing = new Set(await existingTopics(desk, wanted.names));
+  const missing = wanted.topics.filter(({ name }) => !existing.has(name));
+  const all = [...wanted.topics, ...formerRetryTopics(existing, wanted.topics)];
+  const names = all.map(({ name }) => wanted.names.inCluster(name));
   if (missing.length > 0) await createTopics(desk, wanted, missing);
   // Also those that were missing: another process may have made them in the meantime, from other settings.
   const { topics } = await desk.ask((admin) => described(admin, names));
@@ -46,7 +54,7 @@ async function createTopics(
 ): Promise<void> {
   const { partitions, replicationFactor } = wanted;
   const topics = missing.map(({ name, retentionMs }): ITopicConfig => ({
-    topic: wanted.nameOf(name),
+    topic: wanted.names.inCluster(name),
     numPartitions: partitions,
     replicationFactor,
     configEntries: [

@@ -2,11 +2,11 @@ import type { Clock, Logger } from '@milena/runtime';
 import { dueAtOf } from '../due-window.ts';
 import type { LogRecord, MessageLog } from '../message-log.ts';
 import { partitionOf } from '../partitioner.ts';
-import type { TopicSpec } from '../topics.ts';
+import { delayOf, formerRetryTopics, type TopicSpec } from '../topics.ts';
 import type { Appended } from './append-queue.ts';
 import { createConsumers } from './consumers.ts';
 import { startExpiry } from './expiry.ts';
-import { openLayout, readBeyond, readMarks, type Layout } from './layout.ts';
+import { openLayout, readBeyond, readMarks, warnOfOrphans, type Layout } from './layout.ts';
 import { encodeRecord, valueOf } from './record-codec.ts';
 import { createRetention } from './retention.ts';
 import { openStorage, type Storage } from './storage.ts';
@@ -57,7 +57,10 @@ export async function createLmdbLog(options: LmdbLogOptions): Promise<MessageLog
   const storage = openStorage(options.path);
   try {
     const layout = await openLayout(storage, options);
-    return assemble(options, storage, layout);
+    const former = formerRetryTopics(Object.keys(layout.topicIds), options.topics);
+    const all = { ...options, topics: [...options.topics, ...former] };
+    warnOfOrphans(storage, layout, all);
+    return assemble(all, storage, layout);
   } catch (error) {
     await storage.close();
     throw error;
@@ -120,10 +123,13 @@ function assemble(options: LmdbLogOptions, storage: Storage, layout: Layout): Me
       return consumers.join(wanted);
     },
     lag: (group, names) => Promise.resolve(consumers.lag(group, names)),
+    retryTopics: () => Promise.resolve(namesOf(options.topics).filter((name) => delayOf(name) !== null)),
     ping: () => writer.probe(),
     close: () => (closing ??= close()),
   };
 }
+
+const namesOf = (topics: readonly TopicSpec[]): string[] => topics.map(({ name }) => name);
 
 function toAppend(record: LogRecord, ofTopic: readonly TopicPartition[], now: number): Appended {
   const partition = ofTopic[partitionOf(record.key, ofTopic.length)];

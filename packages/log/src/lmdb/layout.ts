@@ -48,9 +48,9 @@ function partitionRange(topicId: number, partition: number): { start: Buffer; en
  */
 export async function openLayout(
   storage: Storage,
-  options: { path: string; topics: readonly TopicSpec[]; partitions: number; logger?: Logger | undefined },
+  options: { path: string; topics: readonly TopicSpec[]; partitions: number },
 ): Promise<Layout> {
-  const { path, topics, partitions, logger } = options;
+  const { path, topics, partitions } = options;
   const stored = storage.get(LAYOUT_KEY);
   const layout: Layout =
     stored === undefined
@@ -77,16 +77,14 @@ export async function openLayout(
       batch.put(LAYOUT_KEY, Buffer.from(JSON.stringify(layout)));
     });
   }
-  warnOfOrphans(storage, layout, topics, logger);
   return layout;
 }
 
-/** A topic that fell out of the table (changed RETRY_DELAYS) keeps its records; nobody consumes them until it is back. */
-function warnOfOrphans(
+/** A topic that nobody knows keeps its records, and nobody consumes them: a later version has made it. */
+export function warnOfOrphans(
   storage: Storage,
   layout: Layout,
-  topics: readonly TopicSpec[],
-  logger: Logger | undefined,
+  { topics, logger }: { topics: readonly TopicSpec[]; logger?: Logger | undefined },
 ): void {
   const known = new Set(topics.map((topic) => topic.name));
   for (const [topic, id] of Object.entries(layout.topicIds)) {

@@ -1,5 +1,15 @@
 import { LogUnavailableError } from '../../src/message-log.ts';
-import { collect, opener, OPTIONS, record, records, until, type Hooks } from './harness.ts';
+import {
+  collect,
+  opener,
+  OPTIONS,
+  OTHER_TOPIC,
+  record,
+  records,
+  TOPIC,
+  until,
+  type Hooks,
+} from './harness.ts';
 
 export function durabilityGuarantees(hooks: Hooks): void {
   const open = opener(hooks);
@@ -65,6 +75,36 @@ export function durabilityGuarantees(hooks: Hooks): void {
     await late.count(2);
     expect(late.values()).toEqual(['now', 'later']);
     expect(second.clock.now()).toBeGreaterThanOrEqual(dueAt);
+  });
+
+  it('what waits in the retry topic of a delay that is configured no more is still handed out', async () => {
+    const first = await open();
+    expect(await first.log.retryTopics()).toEqual([OTHER_TOPIC]);
+    await first.log.append([record(0, 'former', { topic: OTHER_TOPIC })]);
+
+    const now = 'deliveries.retry.20s';
+    const topics = [TOPIC, now].map((name) => ({ name, retentionMs: 3_600_000, groups: ['g'] }));
+    const second = await first.restart({ topics });
+    expect(await second.log.retryTopics()).toEqual([now, OTHER_TOPIC]);
+    await second.log.append([record(0, 'present', { topic: now })]);
+    const after = await collect(second.log, {
+      topics: [TOPIC, ...(await second.log.retryTopics())],
+      ack: true,
+    });
+    await after.count(2);
+    expect(after.values().sort()).toEqual(['former', 'present']);
+    await until('nothing of it is left', async () => {
+      const lags = await second.log.lag('g', await second.log.retryTopics());
+      return lags.every(({ records }) => records === 0);
+    });
+
+    // Back again: offsets go on where they ended.
+    const third = await second.restart({ topics: OPTIONS.topics });
+    expect(await third.log.retryTopics()).toEqual([OTHER_TOPIC, now]);
+    await third.log.append([record(0, 'again', { topic: OTHER_TOPIC })]);
+    const last = await collect(third.log, { topics: [TOPIC, OTHER_TOPIC, now], ack: true });
+    await last.count(1);
+    expect(last.values()).toEqual(['again']);
   });
 
   it('a closed log refuses appends, consumers and pings', async () => {

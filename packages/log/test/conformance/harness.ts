@@ -23,8 +23,8 @@ export interface OpenedLog {
   clock: Clock;
   /** Lets this much of the log's time pass: drives a test clock, or waits. */
   pass: (ms: number) => Promise<void>;
-  /** Closes it and opens it again on the same data. */
-  restart(): Promise<OpenedLog>;
+  /** Closes it and opens it again on the same data, with another table perhaps. */
+  restart(changes?: Partial<OpenOptions>): Promise<OpenedLog>;
   /** What is found after everything of it died at this moment, without a goodbye. The old one is not used any more. */
   crash(): Promise<OpenedLog>;
   /** Closes it and removes its data. */
@@ -55,9 +55,9 @@ export const OPTIONS: OpenOptions = {
 export function opener(hooks: Hooks): (options?: Partial<OpenOptions>) => Promise<OpenedLog> {
   const opened: OpenedLog[] = [];
   const follow = (log: OpenedLog): OpenedLog => {
-    const followed = {
+    const followed: OpenedLog = {
       ...log,
-      restart: async () => follow(await log.restart()),
+      restart: async (changes) => follow(await log.restart(changes)),
       crash: async () => follow(await log.crash()),
     };
     opened.push(followed);

@@ -1,4 +1,5 @@
-import { DELIVERIES, DELIVERY_LOG, GROUPS, HELD, retryTopic, type GroupLag } from '@milena/log';
+import { parseDuration } from '@milena/domain';
+import { DELIVERIES, DELIVERY_LOG, GROUPS, HELD, delayOf, type GroupLag } from '@milena/log';
 import type { Motion } from '@milena/stores';
 import {
   caughtUp,
@@ -37,12 +38,13 @@ type LogDeps = Pick<CallDeps, 'log' | 'clock' | 'config'>;
  * @throws LogUnavailableError
  */
 export async function readMotion(deps: LogDeps, signal: AbortSignal): Promise<Motion> {
-  const { retryDelays, deliveryMaxAgeMs: max_age_ms } = deps.config;
-  const partitions = await readPartitions(deps, signal);
+  const { deliveryMaxAgeMs: max_age_ms } = deps.config;
+  const retryTopics = await deps.log.retryTopics();
+  const partitions = await readPartitions(deps, retryTopics, signal);
   if (!(await caughtUp(deps, RECORDER, signal, RECORDER_PATIENCE_MS))) {
     throw recorderBehind('what it has yet to store would seem to be missing');
   }
-  const waits = retryDelays.map(({ ms }) => ms * JITTER);
+  const waits = retryTopics.map((topic) => (parseDuration(delayOf(topic) ?? '') ?? 0) * JITTER);
   const patience_ms = GRACE_MS + Math.max(...waits);
   const longest_ms = max_age_ms + waits.reduce((sum, wait) => sum + wait, 0) + patience_ms;
   return { ...partitions, patience_ms, max_age_ms, longest_ms };
@@ -53,10 +55,11 @@ export async function readMotion(deps: LogDeps, signal: AbortSignal): Promise<Mo
  * at the first look is done at the last. Two looks, because a delivery may move from one topic to another during one.
  */
 async function readPartitions(
-  { log, clock, config }: LogDeps,
+  { log, clock }: LogDeps,
+  retryTopics: readonly string[],
   signal: AbortSignal,
 ): Promise<Pick<Motion, 'partitions' | 'idle' | 'flowing'>> {
-  const topics = [DELIVERIES, ...config.retryDelays.map(({ text }) => retryTopic(text))];
+  const topics = [DELIVERIES, ...retryTopics];
   const look = () => log.lag(GROUPS.delivery, topics);
   const first = await look();
   const partitions = first[0]?.partitions.length ?? 0;

@@ -158,6 +158,7 @@ export function createFakeLog() {
         topics.map((topic) => ({ topic, records: end - mark, partitions: [{ mark, end }] })),
       );
     },
+    retryTopics: () => Promise.resolve<string[]>([]),
     append: (appended: readonly LogRecord[]) => {
       if (state.away) return Promise.reject(new LogUnavailableError('away'));
       records.push(...appended);

@@ -1,0 +1,72 @@
+import { createTestClock } from '@milena/runtime';
+import { encodeRuns, timeAsRun } from '../src/done-runs.ts';
+import { createClients, type KafkaClient } from '../src/kafka/clients.ts';
+import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
+import { collect, OPTIONS, record, TOPIC, until } from './conformance/harness.ts';
+import { kafkaOptions, newPrefix, removeTopics } from './kafka-hooks.ts';
+
+let one: OpenedKafkaLog;
+let client: KafkaClient;
+beforeEach(async () => {
+  const options = { ...kafkaOptions(OPTIONS, newPrefix()), clock: createTestClock() };
+  one = await openKafkaLog(options);
+  client = createClients(options).create(5_000);
+});
+afterEach(async () => {
+  await removeTopics(one, OPTIONS);
+  await one.log.close();
+  client.kill();
+});
+
+/** What a cluster leaves that has lost records: a commit of partition 0 from beyond their end. */
+async function commitBeyondTheEnd(metadata: string): Promise<void> {
+  const { names } = one;
+  const { kafka } = client;
+  const topic = names.inCluster(TOPIC);
+  const consumer = kafka.consumer({ groupId: names.inCluster('g'), maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await consumer.run({ autoCommit: false, eachMessage: () => Promise.resolve() });
+  await joined;
+  // A fetch from there would be answered with another beginning, which kafkajs commits.
+  consumer.pause([{ topic }]);
+  await consumer.commitOffsets([{ topic, partition: 0, offset: '5000', metadata }]);
+  await consumer.disconnect();
+}
+
+/** A record of partition 0 that was appended at that time. */
+async function appendedAt(value: string, ms: number): Promise<void> {
+  const { names } = one;
+  const { kafka } = client;
+  const producer = kafka.producer();
+  await producer.connect();
+  const { key } = record(0, value);
+  const messages = [{ key, value, partition: 0, timestamp: String(ms) }];
+  await producer.send({ topic: names.inCluster(TOPIC), messages });
+  await producer.disconnect();
+}
+
+describe('commits whose records the cluster has lost', () => {
+  it('what came since is handed out, what is older is not', async () => {
+    const committedAt = Date.now() - 3_600_000;
+    await appendedAt('long before', committedAt - 3_600_000);
+    await appendedAt('after', committedAt + 60_000);
+    await commitBeyondTheEnd(encodeRuns([timeAsRun(committedAt)], 5_000));
+    expect((await one.log.lag('g', [TOPIC]))[0]!.records).toBe(1);
+    const a = await collect(one.log, { ack: true });
+    await one.log.append([record(0, 'now')]);
+    await a.count(2);
+    expect(a.values()).toEqual(['after', 'now']);
+    expect(a.got[0]!.maybeRedelivered).toBe(true);
+    await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
+  });
+
+  it('a commit from beyond the end that does not say when it was made: nothing that is kept is left out', async () => {
+    await appendedAt('long before', Date.now() - 3_600_000);
+    await commitBeyondTheEnd('');
+    const a = await collect(one.log, { ack: true });
+    await a.count(1);
+    expect(a.values()).toEqual(['long before']);
+  });
+});
