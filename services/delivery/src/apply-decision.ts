@@ -39,6 +39,8 @@ export interface AttemptMade {
   decision: Decision;
 }
 
+const DEAD_LETTER_REASONS = ['failure', 'gone', 'expired', 'undecodable'];
+
 /**
  * Carries decisions out: appends what follows and acks only once that is durable. While the log is away it waits and
  * appends the same records again, ids included, so a POST is never repeated for want of an append.
@@ -54,6 +56,8 @@ export interface Apply {
 export function createApply(deps: ApplyDeps): Apply {
   const { appends, clock, metrics } = deps;
   const { tellOperator } = deps.config;
+  // There from the start: of a counter that appears with its first value Prometheus sees no increase.
+  for (const reason of DEAD_LETTER_REASONS) metrics.deadLetters.inc({ reason }, 0);
 
   async function settle({ record, tenure }: Held, aftermath: Aftermath): Promise<boolean> {
     if (!(await appends.append(aftermath))) return false;

@@ -29,8 +29,13 @@ export function judgeDelivery(
   if (paused) return { kind: 'hold' };
   const age = now - (delivery.resumed_at ?? delivery.accepted_at);
   if (delivery.deferrals > 0 && age > maxAgeMs) {
-    const hours = (maxAgeMs / 3_600_000).toLocaleString('en', { maximumFractionDigits: 2 });
-    return { kind: 'end', what: 'expired', why: `put off until it was older than ${hours} h` };
+    return { kind: 'end', what: 'expired', why: `put off until it was older than ${durationText(maxAgeMs)}` };
   }
   return { kind: 'deliver', live };
+}
+
+/** In the largest unit of which it is one at least. */
+function durationText(ms: number): string {
+  const [unit, name] = ms >= 3_600_000 ? [3_600_000, 'h'] : ms >= 60_000 ? [60_000, 'min'] : [1000, 's'];
+  return `${(ms / unit).toLocaleString('en', { maximumFractionDigits: 2 })} ${name}`;
 }

@@ -62,8 +62,6 @@ export interface Lane {
   /** Until when deferred records have been given a time of their own. */
   reservedUntil: number;
   inFlight: number;
-  /** In the line of those that want a turn: the lower, the earlier. */
-  place: number;
   meanMs: number;
   /** At least one attempt came to an end. */
   proven: boolean;
@@ -83,7 +81,6 @@ export function createLane(breaker: Breaker, now: number): Lane {
     progressAt: now,
     reservedUntil: 0,
     inFlight: 0,
-    place: 0,
     meanMs: ASSUMED_MEAN_MS,
     proven: false,
     unhealthy: false,

@@ -137,7 +137,9 @@ export function afterDeferral(
   reason: DeferReason,
   now: number,
 ): Aftermath {
-  const again = { ...delivery, due_at: route.due_at, deferrals: delivery.deferrals + 1 };
+  // A stop is ours: until the next start it may become as old as it likes, and gets its attempt all the same.
+  const deferrals = reason === 'worker_stops' ? delivery.deferrals : delivery.deferrals + 1;
+  const again = { ...delivery, due_at: route.due_at, deferrals };
   const next = [{ topic: retryTopic(route.delay), ...encodeDelivery(again) }];
   if (delivery.deferrals > 0) return { entry: null, next };
   return { entry: disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), next };

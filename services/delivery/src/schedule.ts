@@ -42,8 +42,7 @@ export interface Schedule {
   suspectInFlight: number;
   halted: boolean;
   suspectsNext: boolean;
-  /** Counts the turns that lanes lined up for. */
-  places: number;
+  unprovenNext: boolean;
   wake: { at: number; cancel: CancelTimer } | null;
   /** Lanes that may have more waiting than they would take now. */
   readonly overfull: Set<Lane>;
@@ -73,7 +72,7 @@ export function createSchedule(clock: Clock, concurrency: number): Schedule {
     suspectInFlight: 0,
     halted: false,
     suspectsNext: false,
-    places: 0,
+    unprovenNext: false,
     wake: null,
     overfull: new Set(),
     lump: null,
@@ -177,7 +176,6 @@ export function offer(schedule: Schedule, lane: Lane): void {
     wakeAt(schedule, now + wait);
     return;
   }
-  lane.place = schedule.places++;
   if (lane.unhealthy) schedule.unhealthy.add(lane);
   else if (lane.proven) schedule.healthy.add(lane);
   else schedule.unproven.add(lane);
@@ -218,13 +216,17 @@ function nextLane(schedule: Schedule): Lane | null {
   return nextSuspect(schedule) ?? known;
 }
 
-/** Of those nobody knows yet and those that time out, whichever lined up first. */
+/**
+ * Those nobody knows yet and those that time out, by turns: a thousand of these would keep a newcomer waiting for a minute,
+ * and one that hangs itself is among them after its first attempt.
+ */
 function nextSuspect(schedule: Schedule): Lane | null {
   if (schedule.suspectInFlight >= schedule.suspectLimit) return null;
   const unproven = firstOf(schedule.unproven);
   const unhealthy = lumpHasRoom(schedule) ? firstOf(schedule.unhealthy) : null;
   if (unproven === null || unhealthy === null) return unproven ?? unhealthy;
-  return unproven.place < unhealthy.place ? unproven : unhealthy;
+  schedule.unprovenNext = !schedule.unprovenNext;
+  return schedule.unprovenNext ? unproven : unhealthy;
 }
 
 function firstOf(ring: ReadonlySet<Lane>): Lane | null {

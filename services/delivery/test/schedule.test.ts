@@ -76,6 +76,34 @@ describe('lanes that time out', () => {
     return { clock, schedule, worlds, goes: () => worlds.map(({ count }) => count('go')) };
   }
 
+  test('do not make a new one wait until all of them had their turn', () => {
+    const clock = createTestClock(0);
+    // Room for one attempt of those that time out or that nobody knows.
+    const schedule = createSchedule(clock, 4);
+    const order: string[] = [];
+    let last: Entry | null = null;
+    for (const name of [...Array.from({ length: 30 }, () => 'unhealthy'), 'new']) {
+      const { lane, state } = waitingLane(0);
+      state.admits = true;
+      lane.unhealthy = name === 'unhealthy';
+      lane.proven = lane.unhealthy;
+      const resolve = (entry: Entry): void => {
+        order.push(name);
+        last = entry;
+      };
+      lane.queue.push({ tenure: { ended: false }, resolve }, { tenure: { ended: false }, resolve });
+      offer(schedule, lane);
+    }
+    pump(schedule);
+    for (let n = 0; n < 5; n += 1) {
+      const turn = last as Entry | null;
+      if (turn?.kind === 'go') turn.cancel();
+      clock.advance(10);
+    }
+    expect(order.slice(0, 4).filter((name) => name === 'new')).toHaveLength(2);
+    expect(order).toHaveLength(6);
+  });
+
   test('begin their attempts one after the other, and hold up neither known nor new ones', () => {
     const { clock, goes } = lined(['unhealthy', 'unhealthy', 'healthy', 'unproven'], 2);
     expect(goes()).toEqual([1, 0, 2, 2]);
@@ -92,7 +120,7 @@ describe('lanes that time out', () => {
   test.each([
     ['unproven', 'unhealthy'],
     ['unhealthy', 'unproven'],
-  ] as const)('take their turns among the new ones by when they lined up: %s, %s', (first, second) => {
+  ] as const)('take turns with new ones, which go first whoever lined up first: %s, %s', (first, second) => {
     const { schedule, worlds } = lined([first, second], 0);
     for (const { lane } of worlds) {
       for (let n = 0; n < 2; n += 1) lane.queue.push({ tenure: { ended: false }, resolve: () => undefined });
@@ -101,7 +129,7 @@ describe('lanes that time out', () => {
     const under = () => worlds.map(({ lane }) => lane.inFlight);
     schedule.suspectInFlight = schedule.suspectLimit - 1;
     pump(schedule);
-    expect(under()).toEqual([1, 0]);
+    expect(under()).toEqual(first === 'unproven' ? [1, 0] : [0, 1]);
     schedule.suspectInFlight -= 1;
     pump(schedule);
     expect(under()).toEqual([1, 1]);

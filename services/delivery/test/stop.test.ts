@@ -49,6 +49,24 @@ describe('a stop', () => {
     await world.end();
   });
 
+  it('makes nothing expire that waited for its first attempt, however long the next start takes', async () => {
+    const world = await createWorld({ maxAgeMs: 60_000 });
+    const subscription = world.subscribe({ max_in_flight: 1 });
+    world.scripts.set(subscription.id, slow(world.clock, 300));
+    for (let n = 0; n < 3; n += 1) await world.send(subscription);
+    await world.settle();
+    const stopped = world.service.stop();
+    await world.pass(1000);
+    await stopped;
+    expect(world.posts).toHaveLength(1);
+    await world.pass(3_600_000);
+    await world.restart();
+    await world.pass(60_000);
+    expect(world.deadLetters()).toEqual([]);
+    expect(world.attempts()).toHaveLength(3);
+    await world.end();
+  });
+
   it('leaves a doubt about what did not end, which stays while the delivery is put off', async () => {
     const world = await createWorld({ drainTimeoutMs: 1000 });
     const subscription = world.subscribe();

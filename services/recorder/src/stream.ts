@@ -48,6 +48,8 @@ const BATCHES_IN_HAND = 3;
 /** Carries records of a topic into a store in batches and acknowledges them once they are stored. */
 export function createStream<Row>(deps: StreamDeps, spec: StreamSpec<Row>): Stream {
   const { topic } = spec;
+  // There from the start: of a counter that appears with its first value Prometheus sees no increase.
+  deps.metrics.recorderUndecodable.inc({ topic }, 0);
   const outage: Outage = { since: null };
   const batcher = createRecordBatcher(deps, spec, outage);
   const lag = createLagReporter({ ...deps, group: spec.group, topics: [topic] });

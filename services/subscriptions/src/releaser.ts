@@ -1,7 +1,7 @@
 import { encodeDelivery } from '@milena/domain';
-import { DELIVERIES, type LogRecord } from '@milena/log';
+import { DELIVERIES, LogUnavailableError, type LogRecord } from '@milena/log';
 import { createRounds, type Rounds } from '@milena/runtime';
-import type { DueRelease, HeldDelivery } from '@milena/stores';
+import { StoreUnavailableError, type DueRelease, type HeldDelivery } from '@milena/stores';
 import type { SubscriptionsDeps } from './deps.ts';
 import { dispositionRecord } from './disposition-record.ts';
 import { DEFAULT_RELEASE_RATE } from './release-rate.ts';
@@ -33,14 +33,23 @@ export function createReleaser(deps: ReleaserDeps): Rounds {
 
   return createRounds(clock, async (stopping) => {
     try {
-      if (clock.now() - measuredAt >= MEASURE_MS) {
-        await measure(deps);
-        measuredAt = clock.now();
-      }
+      let failed = false;
       for (const due of await releases.due()) {
         if (stopping.aborted) return null;
-        if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
+        try {
+          if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
+        } catch (error) {
+          // Of one subscription, it seems: the others do not wait for it.
+          if (error instanceof StoreUnavailableError || error instanceof LogUnavailableError) throw error;
+          logger.error({ event: 'release.failed', subscription_id: due.subscription_id, err: error });
+          failed = true;
+        }
       }
+      if (clock.now() - measuredAt >= MEASURE_MS) {
+        measuredAt = clock.now();
+        await measure(deps);
+      }
+      if (failed) return FAILED_MS;
       return clock.now() < busyUntil ? BUSY_MS : IDLE_MS;
     } catch (error) {
       logger.error({ event: 'release.failed', err: error });
@@ -73,7 +82,11 @@ async function step(deps: ReleaserDeps, due: DueRelease): Promise<number> {
 
 function released(held: readonly HeldDelivery[], now: number): LogRecord[] {
   return held.flatMap(({ delivery }) => [
-    { topic: DELIVERIES, ...encodeDelivery({ ...delivery, resumed_at: now }) },
+    // Later than the release before, whoever's clock that went by: what is held again is told from a repeat by it.
+    {
+      topic: DELIVERIES,
+      ...encodeDelivery({ ...delivery, resumed_at: Math.max(now, (delivery.resumed_at ?? 0) + 1) }),
+    },
     dispositionRecord(delivery, 'resumed', 'the pause of the subscription is over', now),
   ]);
 }
@@ -83,8 +96,13 @@ function cancelled(held: readonly HeldDelivery[], now: number): LogRecord[] {
   return held.map(({ delivery }) => dispositionRecord(delivery, 'cancelled', why, now));
 }
 
-async function measure({ releases, clock, metrics }: ReleaserDeps): Promise<void> {
-  const { count, oldest_at } = await releases.totals();
-  metrics.heldDeliveries.set(count);
-  metrics.heldOldest.set(oldest_at === null ? 0 : Math.max(0, clock.now() - oldest_at) / 1000);
+/** Of millions it may take longer than a statement may; nothing is released any later for that. */
+async function measure({ releases, clock, metrics, logger }: ReleaserDeps): Promise<void> {
+  try {
+    const { count, oldest_at } = await releases.totals();
+    metrics.heldDeliveries.set(count);
+    metrics.heldOldest.set(oldest_at === null ? 0 : Math.max(0, clock.now() - oldest_at) / 1000);
+  } catch (error) {
+    logger.warn({ event: 'held.not_counted', err: error });
+  }
 }

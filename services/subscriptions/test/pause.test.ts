@@ -116,6 +116,36 @@ test('while the log is away nothing is released, and nothing lost', async () => 
   );
 });
 
+test('what can not be given back of one subscription holds up no other', async () => {
+  const [bad, good] = [await api.subscribe({ paused: true }), await api.subscribe({ paused: true })];
+  await hold(bad.id, 3);
+  await hold(good.id, 3);
+  api.faults.append = (records) =>
+    records.some(({ key }) => key === bad.id)
+      ? Promise.reject(new RangeError('too large for the log'))
+      : api.log.append(records);
+  await api.service.start();
+  for (const { id } of [bad, good]) await api.call('POST', `${PATH}/${id}/resume`, { rate_per_s: 5000 });
+  await after(clock, () => given().length >= 3);
+  expect(given().map(({ subscription_id }) => subscription_id)).toEqual([good.id, good.id, good.id]);
+  await after(clock, () =>
+    api.lines.some((line) => line.includes('release.failed') && line.includes(bad.id)),
+  );
+  expect((await api.call('GET', `${PATH}/${bad.id}`)).body.held.count).toBe(3);
+});
+
+test('a release is later than the one before it, though that went by a clock that was ahead', async () => {
+  const { id } = await api.subscribe({ paused: true });
+  const ahead = START + 60_000;
+  const one = delivery(id, 1, { resumed_at: ahead });
+  await api.held.insert([{ delivery: one, held_at: START + 5000 }]);
+  await api.service.start();
+  await api.call('POST', `${PATH}/${id}/resume`, { rate_per_s: 5000 });
+  await after(clock, () => given().length === 1);
+  expect(clock.now()).toBeLessThan(ahead);
+  expect(given()).toMatchObject([{ resumed_at: ahead + 1 }]);
+});
+
 test.each([
   ['deleted', (id: string) => api.call('DELETE', `${PATH}/${id}`)],
   ['disabled', (id: string) => api.call('PATCH', `${PATH}/${id}`, { enabled: false })],
