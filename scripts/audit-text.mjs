@@ -31,8 +31,14 @@ export function describeLedger(base, ledger, subscription) {
     '',
     ...equation,
     '',
-    ...(ledger.balanced ? ['Balanced: every delivery is accounted for.'] : wrong(ledger, discrepancies)),
+    ...(ledger.balanced ? [balanced(ledger)] : wrong(ledger, discrepancies)),
   ].join('\n');
+}
+
+function balanced({ accepted }) {
+  return accepted === 0
+    ? 'Balanced, for nothing was accepted in that time: is it the right time, subscription and Milena?'
+    : 'Balanced: every delivery is accounted for.';
 }
 
 function wrong({ discrepancy_counts: counts }, discrepancies) {

@@ -38,7 +38,7 @@ const ASSUMED = {
   followerShare: 0.5,
   logRetentionDays: 7,
   historyHours: 76,
-  historyReplicas: 2,
+  historyReplicas: 1,
   deadLetterShare: 0.001,
   deadLetterDays: 30,
   peakOverAverage: 10,
