@@ -121,7 +121,8 @@ export function verifySignature(message: SignedMessage): SignatureCheck {
   if (hub === undefined && standard === undefined) {
     return {
       ok: false,
-      reason: 'The request must be signed: X-Hub-Signature-256, or the headers of Standard Webhooks.',
+      reason:
+        'The request must be signed (X-Hub-Signature-256, or the headers of Standard Webhooks), or carry an API key with the scope ingest.',
     };
   }
   const byHub = hub === undefined ? null : checkHub(message, hub);

@@ -50,8 +50,14 @@ export const customHeadersSchema = z
     'a header is given twice (names are compared without regard to case)',
   );
 
-/** Headers by which a subscription proves itself to its endpoint: `authorization`, `cookie`, `x-api-key`, … */
-const CREDENTIAL_HEADER = /^(authorization|cookie)$|(^|[-_])(api-?key|key|token|secret|password|auth)$/i;
+/**
+ * Headers by which a subscription proves itself to its endpoint: `authorization`, `cookie`, `x-api-key`, `x-authtoken`, …
+ * Told by a part of the name, as everybody names them otherwise: a mask too many is a nuisance, one too few a leak. Of
+ * `auth` those are left out that go on as in `author` and `authority`, but for `authorization`; short words must stand by
+ * themselves, `key` at the end of one: `x-appkey` and `x-key-id`, but not `x-keyword`.
+ */
+const CREDENTIAL_HEADER =
+  /auth(?!or(?!i[sz]))|token|secret|passw|passphrase|passcode|cookie|credential|session|signature|jwt|bearer|api[-_.]?key|keys?(?![a-z])|(?<![a-z])(pass|pwd|sig|hmac)(?![a-z])/i;
 /** What is shown in place of a credential, and what a write sends back for "as it is". */
 export const CREDENTIAL_MASK = '***';
 
@@ -90,7 +96,7 @@ export const subscriptionInputShape = {
   }),
   headers: customHeadersSchema.meta({
     description:
-      'Sent with every delivery. Values that prove something (Authorization, Cookie, names that end in -key, -token, -secret, -password or -auth) are shown as `***`; sent back like that they stay as they are.',
+      'Sent with every delivery. Values that may prove something (Authorization, Cookie, names with auth, token, secret, password, credential, session, signature, jwt or bearer in them, or with a word that ends in key) are shown as `***`; sent back like that they stay as they are.',
     example: { 'x-shop': 'north' },
   }),
   timeout_ms: z.int().min(100).max(60_000).nullable().meta({ description: 'Deadline of one attempt.' }),
@@ -139,15 +145,16 @@ export interface Secret {
 /** Everything the ingest and delivery paths need of a subscription, in one cacheable piece. */
 export interface LiveSubscription {
   subscription: Subscription;
-  /** Current secret first. */
-  secrets: readonly Secret[];
+  /** Current secret first; null: it can't be read, for it lies under another SECRETS_KEY. */
+  secrets: readonly Secret[] | null;
   /** Deliveries to end without a further POST. */
   cancelled: ReadonlySet<string>;
 }
 
-/** Secrets that are valid at `nowMs`, the current one first. */
-export function validSecrets(live: LiveSubscription, nowMs: number): string[] {
-  return live.secrets.filter((s) => s.expires_at === null || s.expires_at > nowMs).map((s) => s.value);
+/** Secrets that are valid at `nowMs`, the current one first. @throws RangeError when they can't be read */
+export function validSecrets({ subscription, secrets }: LiveSubscription, nowMs: number): string[] {
+  if (secrets === null) throw new RangeError(`the secrets of ${subscription.id} can't be read`);
+  return secrets.filter((s) => s.expires_at === null || s.expires_at > nowMs).map((s) => s.value);
 }
 
 /** True when the subscription wants events of this type. An event without a type reaches only those that want all. */

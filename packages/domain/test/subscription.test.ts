@@ -2,6 +2,7 @@ import {
   customHeadersSchema,
   eventTypePatternSchema,
   eventTypeSchema,
+  maskCredentials,
   tenantIdSchema,
   validSecrets,
   wantsEventType,
@@ -83,5 +84,45 @@ describe('what a caller may set', () => {
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${String(i)}`, 'v']));
     expect(customHeadersSchema.safeParse(headers(32)).success).toBe(true);
     expect(customHeadersSchema.safeParse(headers(33)).success).toBe(false);
+  });
+});
+
+describe('the headers that are shown', () => {
+  const shown = (name: string) => maskCredentials({ [name]: 'value' })[name];
+
+  it.each([
+    ...['Authorization', 'x-authorization', 'x-forwarded-authorization', 'x-authorisation', 'authentication'],
+    ...['auth', 'X-Auth', 'x-authtoken', 'x-oauth-state', 'x-auth-user', 'accesstoken', 'X_Access_Token'],
+    ...['key', 'x-api-key', 'X-ApiKey', 'x-appkey', 'x-key-id', 'x-shop_key', 'x-keys', 'x-apikeyvalue'],
+    ...[
+      'x-jwt',
+      'x-bearer',
+      'x-session',
+      'x-session-id',
+      'x-passphrase',
+      'x-password',
+      'x-passwd',
+      'x-passcode',
+    ],
+    ...['x-credential', 'x-credentials', 'cookie', 'set-cookie', 'x-signature', 'x-client-secret', 'x-pass'],
+    ...['x-pwd', 'x-sig', 'x-hmac-sha256', 'x-amz-security-token'],
+  ])('name %s without its value', (name) => {
+    expect(shown(name)).toBe('***');
+  });
+
+  it.each([
+    ...[
+      'x-shop',
+      'x-author',
+      'x-co-authors',
+      'x-authority',
+      'x-keyword',
+      'x-keyboard',
+      'accept',
+      'x-request-id',
+    ],
+    ...['x-compass', 'x-bypass-cache', 'x-design', 'x-signal', 'x-passenger', 'from', 'x-environment'],
+  ])('have the value of %s', (name) => {
+    expect(shown(name)).toBe('value');
   });
 });

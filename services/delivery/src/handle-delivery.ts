@@ -52,6 +52,7 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
   const verdict = judgeDelivery(delivery, found, clock.now(), config.maxAgeMs);
   if (verdict.kind === 'end') return apply.ended(held, verdict.what, verdict.why);
   if (verdict.kind === 'hold') return apply.hold(held);
+  if (verdict.live.secrets === null) return putOff(held, 'secret_unreadable', Infinity, deps);
 
   const entry = await deps.lanes.enter(endpointOf(delivery, verdict.live), delivery.deferrals, tenure);
   if (entry.kind === 'dropped') return;
@@ -65,6 +66,10 @@ export async function handleDelivery(record: ConsumedRecord, tenure: Tenure, dep
     return latest.kind === 'hold' ? apply.hold(held) : apply.ended(held, latest.what, latest.why);
   }
   const { live } = latest;
+  if (live.secrets === null) {
+    entry.cancel();
+    return putOff(held, 'secret_unreadable', Infinity, deps);
+  }
   const startedAt = clock.now();
   const result = await entry.run(() => deps.attempt(deps.post, delivery, live, startedAt, config.timeoutMs));
   if (result === null) return putOff(held, 'breaker_open', null, deps);

@@ -21,7 +21,7 @@ const HORIZON_MS = 60_000;
 /** Tokens a rate-limited lane may save up, as a share of a second: a burst of a tenth on top of the rate. */
 const BURST_S = 0.1;
 
-export type DeferReason = 'breaker_open' | 'lane_full' | 'rate_limit' | 'worker_stops';
+export type DeferReason = 'breaker_open' | 'lane_full' | 'rate_limit' | 'worker_stops' | 'secret_unreadable';
 
 /** The lane's go-ahead for one attempt: must end in `run`, or in `cancel` when there will be none. */
 export interface Turn {

@@ -24,6 +24,7 @@ const DEFER_WORDS: Record<DeferReason, string> = {
   lane_full: 'the endpoint is slower than its deliveries come in',
   rate_limit: 'the rate limit of the subscription is reached',
   worker_stops: 'the worker that had it stops, another one takes it',
+  secret_unreadable: 'the secret that signs it lies under another SECRETS_KEY',
 };
 
 /** One attempt as it is logged. */
@@ -137,8 +138,9 @@ export function afterDeferral(
   reason: DeferReason,
   now: number,
 ): Aftermath {
-  // A stop is ours: until the next start it may become as old as it likes, and gets its attempt all the same.
-  const deferrals = reason === 'worker_stops' ? delivery.deferrals : delivery.deferrals + 1;
+  // These are our own doing: meanwhile it may become as old as it likes, and gets its attempt all the same.
+  const ours = reason === 'worker_stops' || reason === 'secret_unreadable';
+  const deferrals = ours ? delivery.deferrals : delivery.deferrals + 1;
   const again = { ...delivery, due_at: route.due_at, deferrals };
   const next = [{ topic: retryTopic(route.delay), ...encodeDelivery(again) }];
   if (delivery.deferrals > 0) return { entry: null, next };

@@ -157,7 +157,7 @@ function assemble(deps: DeliveryDeps) {
   const health = createHealthTracker({ ...deps, store: deps.health, disableAfterMs: config.disableAfterMs });
   const appends = createAppends({ ...deps, outage: logOutage });
   const apply = createApply({ ...deps, health, appends });
-  const subscriptions = createSubscriptionLookup(deps.directory, directoryOutage);
+  const subscriptions = createSubscriptionLookup(deps.directory, directoryOutage, logger);
   const attempt = deps.tracing ? traceAttempts(attemptDelivery, deps.tracing) : attemptDelivery;
   const hub: HubDeps = { ...deps, subscriptions, lanes, apply, attempt };
   const inHand = createInHand({

@@ -1,4 +1,5 @@
 import type { LiveSubscription } from '@milena/domain';
+import type { Logger } from '@milena/runtime';
 import type { SubscriptionDirectory } from '@milena/stores';
 import type { Outage } from './outage.ts';
 import type { Tenure } from './tenure.ts';
@@ -18,8 +19,18 @@ export interface SubscriptionLookup {
 export function createSubscriptionLookup(
   directory: Pick<SubscriptionDirectory, 'get'>,
   outage: Outage,
+  logger: Logger,
 ): SubscriptionLookup {
   let stopped = false;
+  const unreadable = new Set<string>();
+  /** Told once: its deliveries come back every minute. */
+  const tell = (id: string, live: LiveSubscription | null): void => {
+    if (live?.secrets !== null) unreadable.delete(id);
+    else if (!unreadable.has(id)) {
+      unreadable.add(id);
+      logger.error({ event: 'delivery.secret_unreadable', subscription_id: id });
+    }
+  };
   return {
     find: async (id, tenure) => {
       for (let tries = 0; ; tries += 1) {
@@ -28,6 +39,7 @@ export function createSubscriptionLookup(
           const live = await directory.get(id);
           // Hits keep coming from the cache during an outage: only one that had failed proves that it is over.
           if (tries > 0) outage.over();
+          tell(id, live);
           return live;
         } catch (error) {
           await outage.failed(error);

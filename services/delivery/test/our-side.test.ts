@@ -12,6 +12,25 @@ import { answer, createWorld, slow, status, type World } from './world.ts';
 /** Takes new events, but nothing that a worker appends. */
 const notForEvents = (records: readonly LogRecord[]) => records[0]!.topic !== DELIVERIES;
 
+describe('while the secret of a subscription can not be read', () => {
+  it('its deliveries wait, however long, those of others go on, and the worker is well', async () => {
+    const world = await createWorld({ maxAgeMs: 3_600_000 });
+    const [sealed, other] = [world.subscribe({}, { secrets: null }), world.subscribe()];
+    await world.send(sealed);
+    await world.send(other);
+    await world.pass(2 * 3_600_000);
+    expect(world.posts.map(({ subscription_id }) => subscription_id)).toEqual([other.id]);
+    expect(world.deadLetters()).toEqual([]);
+    expect(world.service.health()).toEqual({ status: 'up', problems: [] });
+    const told = world.logLines.filter(({ event }) => event === 'delivery.secret_unreadable');
+    expect(told).toMatchObject([{ level: 'error', subscription_id: sealed.id }]);
+    world.subscriptions.set(sealed.id, { ...world.subscriptions.get(sealed.id)!, secrets: [] });
+    await world.pass(120_000);
+    expect(world.posts.map(({ subscription_id }) => subscription_id)).toEqual([other.id, sealed.id]);
+    await world.end();
+  });
+});
+
 describe('while the subscriptions are away', () => {
   let world: World;
   beforeEach(async () => {

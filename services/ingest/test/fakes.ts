@@ -28,7 +28,7 @@ export function live(
       retry_delays: null,
       metadata: {},
       disabled_reason: null,
-      has_secret: secrets.length > 0,
+      has_secret: secrets === null || secrets.length > 0,
       health: 'healthy',
       failing_since: null,
       version: 1,

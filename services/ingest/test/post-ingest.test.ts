@@ -134,6 +134,21 @@ describe('POST /ingest/{subscription_id}', () => {
       expect(ingest.log.records()).toEqual([]);
     });
 
+    it('tells who sends again later that its own secret can not be read; a key that may ingest is enough then, too', async () => {
+      const unreadable = live({}, null);
+      await start({ subscriptions: [unreadable] });
+      const to = `/ingest/${unreadable.subscription.id}`;
+      for (const headers of [{}, { 'x-hub-signature-256': signHub(SECRET, ODD) }]) {
+        const refused = await ingest.post(to, ODD, headers);
+        expect(refused).toMatchObject({
+          status: 503,
+          body: { type: 'urn:milena:problem:secret-unreadable' },
+        });
+        expect(refused.headers.get('retry-after')).toBe('60');
+      }
+      expect((await ingest.post(to, ODD, { authorization: `Bearer ${KEY}` })).status).toBe(202);
+    });
+
     it('takes an unsigned one with a key that may ingest', async () => {
       await start({ subscriptions: [sub] });
       expect((await ingest.post(path, ODD, { authorization: `Bearer ${KEY}` })).status).toBe(202);

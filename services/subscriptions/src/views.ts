@@ -26,7 +26,10 @@ const deliveryShape = {
   status: z.enum(DELIVERY_STATUSES),
   attempts_made: z.int(),
   last_attempt_at: time.nullable(),
-  next_attempt_at: time.nullable(),
+  next_attempt_at: time.nullable().meta({
+    description:
+      'null when none follows, and when that time has passed: it is due, or was put off once more, for a minute at most.',
+  }),
   reason: z.string().meta({ description: 'Why it stands as it does.' }),
 };
 
@@ -47,14 +50,15 @@ export const deliveryDetailSchema = z
   })
   .meta({ id: 'DeliveryDetail' });
 
-export function toDelivery(view: DeliveryView): z.infer<typeof deliverySchema> {
+export function toDelivery(view: DeliveryView, now: number): z.infer<typeof deliverySchema> {
   const { delivery_id, accepted_at, last_attempt_at, next_attempt_at, ...rest } = view;
   return {
     id: delivery_id,
     ...rest,
     accepted_at: toTime(accepted_at),
     last_attempt_at: toTimeOrNull(last_attempt_at),
-    next_attempt_at: toTimeOrNull(next_attempt_at),
+    // Of what is put off again and again only the first time is stored.
+    next_attempt_at: next_attempt_at === null || next_attempt_at < now ? null : toTime(next_attempt_at),
   };
 }
 
@@ -122,7 +126,9 @@ export const totalsSchema = z
   .object({
     since: time,
     until: time,
-    events: z.int(),
+    events: z
+      .int()
+      .meta({ description: 'Deliveries that were accepted: an event counts once for each subscription.' }),
     attempts: z.int(),
     ...counts,
     filtered: z.int(),
@@ -143,7 +149,13 @@ export function successRate(row: {
 
 export const eventTypesSchema = z
   .object({
-    data: z.array(z.object({ event_type: z.string(), events: z.int(), last_seen: time })),
+    data: z.array(
+      z.object({
+        event_type: z.string(),
+        events: z.int().meta({ description: 'Deliveries: an event counts once for each subscription.' }),
+        last_seen: time,
+      }),
+    ),
   })
   .meta({ id: 'EventTypes' });
 

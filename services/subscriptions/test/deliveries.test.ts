@@ -38,7 +38,7 @@ function letterOf(event: ReturnType<typeof eventRow>): DeadLetter {
 
 describe('reading a delivery', () => {
   test('it comes with all its attempts', async () => {
-    const { delivery_id } = await recorded({ status: 'retrying', next_attempt_at: Date.UTC(2026, 0, 2) });
+    const { delivery_id } = await recorded({ status: 'retrying', next_attempt_at: Date.UTC(2126, 0, 2) });
     api.attempts.stored.push(attemptView({ delivery_id }));
     const { status, body } = await api.call('GET', `/api/v1/deliveries/${delivery_id}`);
     expect(status).toBe(200);
@@ -46,12 +46,18 @@ describe('reading a delivery', () => {
       id: delivery_id,
       status: 'retrying',
       accepted_at: '2026-01-01T00:00:00.000Z',
-      next_attempt_at: '2026-01-02T00:00:00.000Z',
+      next_attempt_at: '2126-01-02T00:00:00.000Z',
       attempts: [expect.objectContaining({ outcome_label: 'Failed Attempt' })],
     });
     const list = await api.call('GET', `/api/v1/deliveries/${delivery_id}/attempts?limit=1`);
     expect(list.body.data).toHaveLength(1);
     api.attempts.stored.length = 0;
+  });
+
+  test('a time that has passed is none: only the first time that it was put off is stored', async () => {
+    const { delivery_id } = await recorded({ status: 'retrying', next_attempt_at: Date.now() - 1000 });
+    const { body } = await api.call('GET', `/api/v1/deliveries/${delivery_id}`);
+    expect(body).toMatchObject({ status: 'retrying', next_attempt_at: null });
   });
 
   test('the payload is the bytes as received, with their own content type', async () => {
@@ -168,6 +174,20 @@ describe('retrying', () => {
     const { body } = await api.call('GET', `/api/v1/dead-letters/${delivery_id}`);
     expect(body.status).toBe('replayed');
   });
+
+  test.each(['history', 'its dead letter'])(
+    'a copy sent to another URL goes there again, by %s',
+    async (by) => {
+      const target_url = 'https://staging.example.com/';
+      const { delivery_id, event } = await recorded({ status: 'failed' });
+      const copy = { ...event, target_url };
+      api.deliveries.events.set(delivery_id, copy);
+      if (by !== 'history') api.deliveries.events.delete(delivery_id);
+      await api.deadLetters.insert([{ ...letterOf(copy), status: 'discarded' }]);
+      expect((await api.call('POST', `/api/v1/deliveries/${delivery_id}/retry`)).status).toBe(202);
+      expect(api.log.deliveries()).toMatchObject([{ target_url, replay_of: delivery_id }]);
+    },
+  );
 
   describe('while the recorder may have its dead letter yet to store', () => {
     const retries = () => api.log.deliveries().filter(({ replay_of }) => replay_of !== null);

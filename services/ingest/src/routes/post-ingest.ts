@@ -26,7 +26,11 @@ function hasIngestKey(principal: Principal | null): boolean {
 
 /** @throws HttpProblem 401 or 403 */
 function checkAccess(live: LiveSubscription, request: Request, nowMs: number): void {
-  if (live.secrets.length === 0 || hasIngestKey(request.principal)) return;
+  if (live.secrets?.length === 0 || hasIngestKey(request.principal)) return;
+  if (live.secrets === null) {
+    const detail = 'The secret of the subscription lies under another SECRETS_KEY, so no signature can be checked.';
+    throw new HttpProblem(503, 'secret-unreadable', detail, { headers: { 'retry-after': '60' } });
+  }
   const { headers, body, principal } = request;
   const check = verifySignature({ secrets: validSecrets(live, nowMs), headers, payload: body, nowMs });
   if (check.ok) return;

@@ -52,7 +52,8 @@ function listOfSubscription({ as }: RouteDeps): Route {
         { subscription_id: params.id, ...defined(filter) },
         { limit, cursor },
       );
-      return { status: 200, body: { ...page, data: page.data.map(toDelivery) } };
+      const now = deps.clock.now();
+      return { status: 200, body: { ...page, data: page.data.map((view) => toDelivery(view, now)) } };
     },
   });
 }
@@ -78,7 +79,8 @@ function read({ as }: RouteDeps): Route {
       const view = await findDelivery(deps, id, request);
       const page = { limit: ALL_ATTEMPTS, cursor: null };
       const attempts = await deps.attempts.search({ delivery_id: id }, page);
-      return { status: 200, body: { ...toDelivery(view), attempts: await withCurl(deps, attempts.data) } };
+      const delivery = toDelivery(view, deps.clock.now());
+      return { status: 200, body: { ...delivery, attempts: await withCurl(deps, attempts.data) } };
     },
   });
 }
@@ -166,10 +168,11 @@ function cancel({ as }: RouteDeps): Route {
     params: idParams,
     replies: { 202: { description: 'Cancelled.', schema: deliverySchema } },
     problems: [404, 409, 503],
-    handler: async (request) => ({
-      status: 202,
-      body: toDelivery(await cancelDelivery(as(request.principal), request.params.id, request)),
-    }),
+    handler: async (request) => {
+      const deps = as(request.principal);
+      const view = await cancelDelivery(deps, request.params.id, request);
+      return { status: 202, body: toDelivery(view, deps.clock.now()) };
+    },
   });
 }
 

@@ -11,7 +11,7 @@ export const MARK_TTL_MS = 2 * SHARED_TTL_MS;
  * Of the shape of what is shared: LiveSubscription, and what `shared-values.ts` puts around it. Grows when that shape
  * changes, so that no release reads what another wrote; the test `shape.test.ts` notices.
  */
-export const SHAPE_VERSION = 2;
+export const SHAPE_VERSION = 3;
 
 export type SharedKind = 'subscription' | 'tenant';
 

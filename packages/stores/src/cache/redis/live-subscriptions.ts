@@ -8,7 +8,7 @@ import { createSharedValues } from './shared-values.ts';
 /** A LiveSubscription as JSON. Another shape needs another SHAPE_VERSION. */
 interface Packed {
   subscription: Subscription;
-  secrets: readonly Secret[];
+  secrets: readonly Secret[] | null;
   cancelled: string[];
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '@milena/runtime';
 import type { OperatorEndpoint } from '../../operator-ports.ts';
 import type { SecretChange } from '../../ports.ts';
 import type { Postgres } from '../client.ts';
-import { SecretBoxError, type SecretBox } from '../secret-box.ts';
+import type { SecretBox } from '../secret-box.ts';
 import { timeOf } from '../sql.ts';
 import { findSubscription } from '../subscriptions/find.ts';
 import { loadLiveSubscription } from '../subscriptions/load-live.ts';
@@ -53,17 +53,12 @@ export async function changeOperator(deps: KeepDeps, wanted: OperatorEndpoint): 
 }
 
 async function secretChange(deps: KeepDeps, secret: string): Promise<SecretChange> {
-  try {
-    const live = await loadLiveSubscription(deps, OPERATOR_SUBSCRIPTION_ID);
-    const current = live?.secrets.find(({ expires_at }) => expires_at === null);
-    if (current?.value === secret) return { kind: 'keep' };
-    if (current === undefined) return { kind: 'replace', secret };
-    return { kind: 'rotate', secret, old_expires_at: deps.clock.now() + GRACE_MS };
-  } catch (error) {
-    // Sealed under a key that is not known any more: nobody can sign with it.
-    if (error instanceof SecretBoxError) return { kind: 'replace', secret };
-    throw error;
-  }
+  const live = await loadLiveSubscription(deps, OPERATOR_SUBSCRIPTION_ID);
+  const current = live?.secrets?.find(({ expires_at }) => expires_at === null);
+  if (current?.value === secret) return { kind: 'keep' };
+  // Also of one that is sealed under a key which is not known any more: nobody can sign with it.
+  if (current === undefined) return { kind: 'replace', secret };
+  return { kind: 'rotate', secret, old_expires_at: deps.clock.now() + GRACE_MS };
 }
 
 /** With what was still to be told; when it is configured again, that is a new beginning. True when it was there. */

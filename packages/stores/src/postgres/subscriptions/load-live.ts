@@ -1,13 +1,20 @@
-import type { LiveSubscription, Subscription } from '@milena/domain';
+import type { LiveSubscription, Secret, Subscription } from '@milena/domain';
 import type { Clock } from '@milena/runtime';
 import { CANCELLATIONS_KEPT_MS } from '../cancel-delivery.ts';
 import type { Queryable } from '../client.ts';
-import type { SealedSecret, SecretBox } from '../secret-box.ts';
+import { SecretBoxError, type SealedSecret, type SecretBox } from '../secret-box.ts';
 import { msTime, timeOf } from '../sql.ts';
 import { SUBSCRIPTION_COLUMNS, SUBSCRIPTION_TABLES } from './columns.ts';
 
+interface StoredSecret {
+  key_id: string;
+  /** Base64. */
+  sealed: string;
+  expires_at: number | null;
+}
+
 type LiveRow = Subscription & {
-  stored_secrets: { key_id: string; sealed: string; expires_at: number | null }[];
+  stored_secrets: StoredSecret[];
   cancelled: string[];
 };
 
@@ -32,13 +39,23 @@ export async function loadLiveSubscription(
   const [row] = rows;
   if (row === undefined) return null;
   const { stored_secrets, cancelled, ...subscription } = row;
-  const open = (stored: SealedSecret) => secretBox.open(stored, subscription.id);
   return {
     subscription,
-    secrets: stored_secrets.map(({ key_id, sealed, expires_at }) => ({
-      value: open({ key_id, sealed: Buffer.from(sealed, 'base64') }),
-      expires_at,
-    })),
+    secrets: opened(stored_secrets, (stored) => secretBox.open(stored, subscription.id)),
     cancelled: new Set(cancelled),
   };
+}
+
+/** Null when the current one can't be read. One that was replaced is left out then: who rotates it is well again. */
+function opened(stored: readonly StoredSecret[], open: (one: SealedSecret) => string): Secret[] | null {
+  const secrets: Secret[] = [];
+  for (const { key_id, sealed, expires_at } of stored) {
+    try {
+      secrets.push({ value: open({ key_id, sealed: Buffer.from(sealed, 'base64') }), expires_at });
+    } catch (error) {
+      if (!(error instanceof SecretBoxError)) throw error;
+      if (expires_at === null) return null;
+    }
+  }
+  return secrets;
 }
