@@ -1,8 +1,11 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { Clock } from '@milena/runtime';
 import { codeOf, PostFailure } from './failure.ts';
-import { allowedOf, createResolve, type Lookup } from './resolve.ts';
+import type { Lookup } from './lookup-line.ts';
+import { remember } from './remember.ts';
+import { allowedOf, createNames } from './resolve.ts';
 import type { SsrfGuard } from './ssrf-guard.ts';
 import type { Target } from './target.ts';
 
@@ -26,6 +29,7 @@ export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion'>;
 
 export interface ConnectDeps {
   guard: SsrfGuard;
+  clock: Clock;
   /** Default: the system's resolver. */
   lookup?: Lookup | undefined;
   tls?: TlsOptions | undefined;
@@ -51,13 +55,6 @@ type Open = (target: Target, addresses: readonly string[]) => Socket;
 
 function createOpen(tls: TlsOptions | undefined): Open {
   const sessions = new Map<string, Buffer>();
-
-  function remember(origin: string, session: Buffer): void {
-    sessions.delete(origin);
-    if (sessions.size >= REMEMBERED_TLS_SESSIONS) sessions.delete(sessions.keys().next().value ?? '');
-    sessions.set(origin, session);
-  }
-
   return (target, addresses) => {
     const options = {
       host: target.host,
@@ -78,7 +75,7 @@ function createOpen(tls: TlsOptions | undefined): Open {
       ...(session ? { session } : {}),
     });
     return socket.on('session', (fresh) => {
-      remember(target.origin, fresh);
+      remember(sessions, target.origin, fresh, REMEMBERED_TLS_SESSIONS);
     });
   };
 }
@@ -124,30 +121,41 @@ function follow(
   });
 }
 
+/** One reason for all, so that no stack is made for each. */
+const ABANDONED = new Error('Nobody waits for the connection any more');
+
 /** Makes connections for `Target`s, asking the guard about every address right before it is used. */
-export function createConnect({ guard, lookup, tls }: ConnectDeps): Connect {
-  const resolve = createResolve(guard, lookup);
+export function createConnect({ guard, clock, lookup, tls }: ConnectDeps): Connect {
+  const names = createNames(guard, clock, lookup);
   const open = createOpen(tls);
 
-  async function addressesOf(target: Target, progress: ConnectProgress): Promise<readonly string[]> {
+  async function addressesOf(
+    target: Target,
+    progress: ConnectProgress,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     // Node asks no look-up for a literal address, so such a target meets the guard here.
     if (target.literal !== null) return allowedOf(target.host, [target.literal], guard);
     progress.stage = 'dns';
     const startedAt = performance.now();
-    const addresses = await resolve(target.host);
+    const addresses = await names.resolve(target.host, signal);
     progress.dns_ms = performance.now() - startedAt;
     return addresses;
   }
 
   return (target, progress, done) => {
-    let abandoned = false;
+    const abandonment = new AbortController();
+    const { signal } = abandonment;
     let socket: Socket | null = null;
     const report: Connected = (failure, connected) => {
-      if (!abandoned) done(failure, connected);
+      if (signal.aborted) return;
+      // Its addresses may have changed.
+      if (failure) names.forget(target.host);
+      done(failure, connected);
     };
-    addressesOf(target, progress)
+    addressesOf(target, progress, signal)
       .then((addresses) => {
-        if (abandoned) return;
+        if (signal.aborted) return;
         progress.resolved_address = addresses[0] ?? null;
         socket = open(target, addresses);
         follow(socket, target, guard, progress, report);
@@ -156,7 +164,8 @@ export function createConnect({ guard, lookup, tls }: ConnectDeps): Connect {
         report(error instanceof PostFailure ? error : new PostFailure('connect', codeOf(error)), null);
       });
     return () => {
-      abandoned = true;
+      if (socket) names.forget(target.host);
+      abandonment.abort(ABANDONED);
       socket?.destroy();
     };
   };

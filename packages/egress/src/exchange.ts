@@ -55,6 +55,15 @@ function statusSentence(status: number, location: string | undefined): string {
   return `${words} (to ${location.slice(0, 200)}); redirects are not followed.`;
 }
 
+/**
+ * RFC 9112 section 6.3: a 204 or 304 ends at the empty line, whatever its headers say. The client takes a length for a
+ * promise, and what its sender took for a body would be read as the next response.
+ */
+function endsDespiteHeaders(status: number, received: ReceivedHeaders): boolean {
+  if (status !== 204 && status !== 304) return false;
+  return (received['content-length'] ?? '0') !== '0' || received['transfer-encoding'] !== undefined;
+}
+
 /** One of the two is called, once. */
 interface ExchangeEnding {
   /** `reusable`: the connection can carry another POST. */
@@ -140,6 +149,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectProgress {
     this.#headers = keptHeaders(headers);
     const retryAfter = headers['retry-after'];
     this.#retryAfter = (Array.isArray(retryAfter) ? retryAfter[0] : retryAfter) ?? null;
+    if (endsDespiteHeaders(status, headers)) this.#end(null, false);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

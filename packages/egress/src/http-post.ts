@@ -7,7 +7,6 @@ import { createIdleConnections } from './idle-connections.ts';
 import { createTargets, type Target } from './target.ts';
 
 export interface HttpPostDeps extends ConnectDeps {
-  clock: Clock;
   /** Sent as `user-agent`, for example `Milena/1.2.3`. */
   userAgent?: string | undefined;
 }

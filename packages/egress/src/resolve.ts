@@ -1,46 +1,17 @@
 import { lookup as systemLookup } from 'node:dns/promises';
+import type { Clock } from '@milena/runtime';
 import { codeOf, PostFailure } from './failure.ts';
+import { createLookupLine, type Lookup, type LookupInTurn } from './lookup-line.ts';
+import { remember } from './remember.ts';
 import type { SsrfGuard } from './ssrf-guard.ts';
-
-/** Resolves a host name to all its addresses; rejects when there are none. */
-export type Lookup = (hostname: string) => Promise<readonly string[]>;
 
 const lookupBySystem: Lookup = async (hostname) =>
   (await systemLookup(hostname, { all: true })).map(({ address }) => address);
 
-/**
- * The system's resolver takes a thread of libuv's pool for each look-up, for many seconds where a name server hangs. The
- * pool serves the disk too, so look-ups may never take all of it: a process that delivers asks for 16 threads at its
- * start, and these are half of them.
- */
-const LOOKUPS_AT_ONCE = 8;
-
-/** One look-up per name at a time, however many posts wait for it, and so many names at a time. */
-function shared(lookup: Lookup): Lookup {
-  const underWay = new Map<string, Promise<readonly string[]>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
-
-  const inTurn: Lookup = async (hostname) => {
-    if (running < LOOKUPS_AT_ONCE) running += 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await lookup(hostname);
-    } finally {
-      const next = waiting.shift();
-      // The place goes on to whoever waits longest.
-      if (next) next();
-      else running -= 1;
-    }
-  };
-  return (hostname) => {
-    const before = underWay.get(hostname);
-    if (before) return before;
-    const answer = inTurn(hostname).finally(() => underWay.delete(hostname));
-    underWay.set(hostname, answer);
-    return answer;
-  };
-}
+/** An answer serves new connections for so long; few posts to a quiet endpoint find a connection that is still open. */
+const ANSWER_KEPT_MS = 30_000;
+/** Names with a kept answer; they take about 2 MB. */
+const KEPT_ANSWERS = 10_000;
 
 /** Keeps the addresses the guard allows. @throws PostFailure when that leaves none */
 export function allowedOf(host: string, addresses: readonly string[], guard: SsrfGuard): string[] {
@@ -56,13 +27,36 @@ export function allowedOf(host: string, addresses: readonly string[], guard: Ssr
   throw new PostFailure('blocked_target', `Not sent: ${reasons.join('; ')}.`);
 }
 
-/** Resolves names to the addresses that the guard allows; rejects with a PostFailure (`dns` or `blocked_target`). */
-export function createResolve(guard: SsrfGuard, lookup: Lookup = lookupBySystem): Lookup {
-  const lookupOnce = shared(lookup);
-  return async (hostname) => {
-    const addresses = await lookupOnce(hostname).catch((error: unknown) => {
+/** Turns names into addresses that may be connected to. */
+interface Names {
+  /**
+   * The addresses that the guard allows, judged anew for each call; rejects with a PostFailure (`dns` or
+   * `blocked_target`).
+   */
+  resolve: LookupInTurn;
+  /** The next call for this name asks its server again: connecting to the addresses failed. */
+  forget(hostname: string): void;
+}
+
+/** Resolves names by `lookup`, and keeps its answers for a short time. */
+export function createNames(guard: SsrfGuard, clock: Clock, lookup: Lookup = lookupBySystem): Names {
+  const lookupInTurn = createLookupLine(lookup, clock);
+  const answers = new Map<string, { addresses: readonly string[]; at: number }>();
+
+  async function addressesOf(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
+    const kept = answers.get(hostname);
+    if (kept && clock.now() - kept.at < ANSWER_KEPT_MS) return kept.addresses;
+    const addresses = await lookupInTurn(hostname, signal).catch((error: unknown) => {
       throw new PostFailure('dns', `Could not resolve ${hostname} (${codeOf(error)}).`);
     });
-    return allowedOf(hostname, addresses, guard);
+    remember(answers, hostname, { addresses, at: clock.now() }, KEPT_ANSWERS);
+    return addresses;
+  }
+
+  return {
+    resolve: async (hostname, signal) => allowedOf(hostname, await addressesOf(hostname, signal), guard),
+    forget: (hostname) => {
+      answers.delete(hostname);
+    },
   };
 }

@@ -1,3 +1,4 @@
+import { remember } from './remember.ts';
 import { literalAddress, type SsrfGuard } from './ssrf-guard.ts';
 
 /** A URL taken apart once, for every POST to it. */
@@ -41,8 +42,7 @@ export function createTargets(guard: SsrfGuard): (url: string) => TargetOrRefusa
     if (before) return before;
     const verdict = guard.checkUrl(url);
     const entry: TargetOrRefusal = verdict.ok ? { ok: true, target: parseTarget(url) } : verdict;
-    if (known.size >= REMEMBERED_URLS) known.delete(known.keys().next().value ?? '');
-    known.set(url, entry);
+    remember(known, url, entry, REMEMBERED_URLS);
     return entry;
   };
 }

@@ -89,6 +89,47 @@ describe('broken answers', () => {
   });
 });
 
+describe('answers that end at their headers', () => {
+  it.each([
+    ['204 with a length', 204, 'content-length: 5'],
+    ['204 with a length, the last on its connection', 204, 'content-length: 5\r\nconnection: close'],
+    ['204 in chunks', 204, 'transfer-encoding: chunked'],
+    ['304 with a length', 304, 'content-length: 5'],
+  ])('a %s is complete, and its connection is not used again', async (_what, status, header) => {
+    const endpoint = await shop.raw((socket) => socket.write(`HTTP/1.1 ${status} X\r\n${header}\r\n\r\n`));
+    for (let i = 1; i <= 3; i += 1) {
+      const result = await shop.post(endpoint.url);
+      const success = { ok: true, error_kind: null, error_detail: '' };
+      const notModified = {
+        error_kind: 'http_status',
+        error_detail: 'The endpoint answered 304 Not Modified.',
+      };
+      expect(result).toMatchObject({ http_status: status, ...(status === 204 ? success : notModified) });
+      expect(result.response_headers).toHaveProperty([header.split(':')[0] ?? '']);
+      expect([endpoint.requests(), endpoint.connections()]).toEqual([i, i]);
+    }
+  });
+
+  it('what follows a 204 all the same is no answer to anything', async () => {
+    const endpoint = await shop.raw((socket, request) => {
+      if (request === 1) socket.write('HTTP/1.1 204 No Content\r\ncontent-length: 33\r\n\r\n');
+      socket.write('HTTP/1.1 500 X\r\nx: y\r\nx: z\r\n\r\n');
+    });
+    expect(await shop.post(endpoint.url)).toMatchObject({ ok: true, http_status: 204, response_body: '' });
+    expect(await shop.post(endpoint.url)).toMatchObject({ http_status: 500 });
+    expect(endpoint.connections()).toBe(2);
+  });
+
+  it.each(['', 'content-length: 0\r\n'])(
+    'a 204 with headers "%s" leaves its connection usable',
+    async (header) => {
+      const endpoint = await shop.raw((socket) => socket.write(`HTTP/1.1 204 No Content\r\n${header}\r\n`));
+      for (let i = 0; i < 3; i += 1) expect(await shop.post(endpoint.url)).toMatchObject({ ok: true });
+      expect(endpoint.connections()).toBe(1);
+    },
+  );
+});
+
 describe('long answers', () => {
   const chunk = Buffer.alloc(65_536, 'x');
 
