@@ -4,11 +4,12 @@ import type {
   DeliveryStatus,
   Disposition,
   EventRow,
-  Health,
   LiveSubscription,
   Outcome,
   Subscription,
 } from '@milena/domain';
+
+export type { HealthSeen, SubscriptionHealthStore } from './health-ports.ts';
 
 /** A page of a list. `next_cursor` is opaque; null means there is no more. */
 export interface Page<T> {
@@ -67,7 +68,10 @@ export interface SubscriptionStore {
   insert(input: SubscriptionInput, secret: string | null): Promise<Subscription>;
   find(id: string): Promise<Subscription | null>;
   list(filter: { tenant_id?: string }, page: PageRequest): Promise<Page<Subscription>>;
-  /** Changes the given fields; `expected_version` null = whatever it is. A re-enabled subscription loses its disabled_reason and failing_since. */
+  /**
+   * Changes the given fields; `expected_version` null = whatever it is. A re-enabled subscription loses its disabled_reason
+   * and failing_since, one with another target counts as healthy, and of one that is resumed the spell of failures begins then.
+   */
   update(
     id: string,
     changes: Partial<SubscriptionInput> & { disabled_reason?: string | null },
@@ -92,13 +96,6 @@ export interface SubscriptionDirectory {
   /** Tells every process that this subscription (and its tenant's list) changed; resolves when the own cache forgot it. */
   invalidate(id: string, tenantId: string): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Written by delivery workers, on transitions only. */
-export interface SubscriptionHealthStore {
-  setHealth(id: string, health: Exclude<Health, 'disabled'>, failingSinceMs: number | null): Promise<void>;
-  /** Disables with a reason; false when it was already disabled or is gone. */
-  disable(id: string, reason: string): Promise<boolean>;
 }
 
 export interface CancellationStore {
@@ -173,6 +170,8 @@ export interface DeadLetterStore {
     },
     page: PageRequest,
   ): Promise<Page<Omit<DeadLetter, 'payload'>>>;
+  /** How many of these are the tenant's; one that is named twice counts once. */
+  countOfTenant(tenantId: string, deliveryIds: readonly string[]): Promise<number>;
   /** false when it was not open. */
   setStatus(deliveryId: string, status: DeadLetterStatus): Promise<boolean>;
   /** Drops letters older than this (ms since the epoch). */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createTestClock, type TestClock } from '@milena/runtime';
+import { describeSpells } from './spells.conformance.ts';
 import type { SubscriptionStores } from './subscription-store.conformance.ts';
 import { subscriptionInput } from './support/subscription-input.ts';
 
@@ -162,6 +163,8 @@ export function describeLiveSubscriptions(
         expect(await stores.subscriptions.find(id)).toMatchObject({ health: 'open' });
       });
     });
+
+    describeSpells(() => ({ clock, stores }));
 
     describe('CancellationStore', () => {
       test('cancelled deliveries ride along with their own subscription, once, for four days', async () => {

@@ -181,6 +181,28 @@ export function describeOperatorStore(name: string, open: (clock: TestClock) => 
         expect(await told(id)).toMatchObject([{ type: 'subscription.recovered', failing_since: START }]);
       });
 
+      test('that it is over when the target was changed, but not at the end of a pause', async () => {
+        const moved = await subscribed();
+        const resumed = await subscribed();
+        for (const { id } of [moved, resumed]) {
+          await stores.health.setHealth(id, 'open', START);
+          await told(id);
+        }
+        const edit = (id: string, changes: object) =>
+          stores.subscriptions.update(id, changes, { kind: 'keep' }, null);
+        await edit(moved.id, { target_url: 'https://moved.example.com/hooks' });
+        await edit(resumed.id, { paused: true });
+        await edit(resumed.id, { paused: false });
+        clock.advance(30_000);
+        expect(await told(moved.id)).toMatchObject([
+          { type: 'subscription.recovered', failing_since: START },
+        ]);
+        expect(await told(resumed.id)).toEqual([]);
+        await stores.health.setHealth(resumed.id, 'healthy', null);
+        clock.advance(30_000);
+        expect(await told(resumed.id)).toMatchObject([{ type: 'subscription.recovered' }]);
+      });
+
       test('again, with the same ids, of what could not be handed on', async () => {
         const { id } = await subscribed();
         const failing = await subscribed();

@@ -15,7 +15,8 @@ import {
 import type { PostRequest } from '@milena/egress';
 import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, retryTopic } from '@milena/log';
 import { createLogger, createMetrics, createTestClock, type Metrics, type TestClock } from '@milena/runtime';
-import { StoreUnavailableError } from '@milena/stores';
+import { StoreUnavailableError, type SubscriptionHealthStore } from '@milena/stores';
+import { createMemoryHealth } from './health-store.ts';
 import { createMemoryLog, type MemoryLog } from './memory-log.ts';
 
 const DELAYS = [
@@ -56,6 +57,8 @@ export interface World {
   subscriptions: Map<string, LiveSubscription>;
   /** True = the directory is away for this id. */
   directoryAway: (id: string) => boolean;
+  /** As another worker would use it. */
+  health: SubscriptionHealthStore;
   healthAway: boolean;
   healthWrites: { id: string; health: string; failing_since: number | null; at: number }[];
   disabled: { id: string; reason: string }[];
@@ -175,6 +178,8 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
   const logger = createLogger({ service: 'delivery', level: 'debug', destination });
   const counts = new Map<string, number>();
 
+  const health = createMemoryHealth(() => world);
+
   function build(config: DeliveryConfig): DeliveryService {
     return createDeliveryService({
       ...{ log, clock, metrics, logger, config },
@@ -191,21 +196,7 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
         invalidate: () => Promise.resolve(),
         close: () => Promise.resolve(),
       },
-      health: {
-        setHealth: (id, health, failing_since) => {
-          if (world.healthAway) return Promise.reject(new StoreUnavailableError('no connection'));
-          world.healthWrites.push({ id, health, failing_since, at: clock.now() });
-          return Promise.resolve();
-        },
-        disable: (id, reason) => {
-          if (world.healthAway) return Promise.reject(new StoreUnavailableError('no connection'));
-          world.disabled.push({ id, reason });
-          const live = world.subscriptions.get(id)!;
-          const subscription = { ...live.subscription, enabled: false, disabled_reason: reason };
-          world.subscriptions.set(id, { ...live, subscription });
-          return Promise.resolve(true);
-        },
-      },
+      health,
       post: async (request) => {
         const delivery_id = request.headers['x-milena-delivery-id']!;
         const subscription_id = request.url.slice(-36);
@@ -221,7 +212,7 @@ export async function createWorld(options: Partial<DeliveryConfig> = {}): Promis
   const logEntries = () =>
     log.records.filter((r) => r.topic === DELIVERY_LOG).flatMap((r) => decodeLogEntries(r));
   const world: World = {
-    ...{ clock, log, metrics, logLines },
+    ...{ clock, log, metrics, logLines, health },
     service: undefined as unknown as DeliveryService,
     posts: [],
     scripts: new Map(),

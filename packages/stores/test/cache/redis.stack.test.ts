@@ -146,7 +146,7 @@ function tellingStores(stores: SubscriptionStores, { bus }: Process): Subscripti
         await health.setHealth(id, ...rest);
         await bus.publish(id, 'default');
       },
-      disable: async (id, reason) => told(await health.disable(id, reason), id),
+      disable: async (id, ...rest) => told(await health.disable(id, ...rest), id),
     },
     cancellations: {
       cancel: async (delivery) => {

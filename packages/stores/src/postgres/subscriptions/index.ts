@@ -28,7 +28,6 @@ export function createSubscriptionStore(deps: {
   };
 }
 
-/** `load` throws SecretBoxError when SECRETS_KEY isn't the one that sealed the secrets. */
 export function createLiveSubscriptionStore(deps: {
   pg: Queryable;
   secretBox: SecretBox;
@@ -52,8 +51,8 @@ export function createSubscriptionHealthStore({
   clock: Clock;
 }): SubscriptionHealthStore {
   return {
-    setHealth: (id, health, failingSinceMs) =>
-      setHealth(pg, { id, health, failingSinceMs, nowMs: clock.now() }),
-    disable: (id, reason) => disableSubscription(pg, id, reason, clock.now()),
+    setHealth: (id, health, failingSinceMs, seen) =>
+      setHealth(pg, { id, health, failingSinceMs, seen: seen ?? null, nowMs: clock.now() }),
+    disable: (id, reason, only) => disableSubscription(pg, { id, reason, only, nowMs: clock.now() }),
   };
 }

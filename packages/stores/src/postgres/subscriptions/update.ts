@@ -6,6 +6,7 @@ import type { SecretBox } from '../secret-box.ts';
 import { timeOf } from '../sql.ts';
 import { lockSubscription } from './lock.ts';
 import { findSubscription } from './find.ts';
+import { judgeAnew } from './judge-anew.ts';
 import { changeSecret } from './secrets.ts';
 import { columnsOf } from './writable-columns.ts';
 
@@ -24,7 +25,7 @@ export async function updateSubscription(
     if (locked.kind !== 'current') return locked;
     const reEnabled = changes.enabled === true && !locked.subscription.enabled;
     await writeColumns(tx, id, reEnabled ? { ...changes, disabled_reason: null } : changes, nowMs);
-    if (reEnabled) await tx.query('DELETE FROM subscription_health WHERE subscription_id = $1', [id]);
+    await judgeAnew(tx, locked.subscription, changes, nowMs);
     if (changes.tenant_id !== undefined) await moveToTenant(tx, id);
     await changeSecret(tx, { secretBox, nowMs, subscriptionId: id }, secret);
     const subscription = await findSubscription(tx, id);
