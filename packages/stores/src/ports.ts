@@ -275,8 +275,11 @@ export interface DeliveryReader {
 export interface AttemptReader {
   /** Newest first. */
   search(filter: AttemptFilter, page: PageRequest): Promise<Page<AttemptView>>;
-  /** Attempts stored after the mark, oldest first, with the mark to go on from; `mark` null = from now on. */
-  tail(mark: string | null, limit: number): Promise<{ data: AttemptView[]; mark: string }>;
+  /**
+   * Attempts stored after the mark, oldest first, with the mark to go on from; `mark` null = from now on. With a tenant, its
+   * alone. The mark of a full batch is its last attempt; any other's is the time up to which was read, and tells of none.
+   */
+  tail(mark: string | null, limit: number, tenantId?: string): Promise<{ data: AttemptView[]; mark: string }>;
 }
 
 export interface StatsReader {

@@ -23,6 +23,8 @@ import { testEventRoutes } from './routes/test-event.ts';
 export type { SubscriptionsConfig, SubscriptionsDeps } from './deps.ts';
 
 const MAX_LISTENERS = 100;
+/** One caller may take so much of the room: a fifth. */
+const SHARES = 5;
 
 export interface SubscriptionsHealth {
   /** Clients of the live tail. */
@@ -47,11 +49,12 @@ export interface SubscriptionsService {
 /** The management and query API, and the upkeep of the tables behind it. */
 export function createSubscriptionsService(deps: SubscriptionsDeps): SubscriptionsService {
   const { attempts, clock, logger, config } = deps;
-  const maxListeners = config.maxListeners ?? MAX_LISTENERS;
-  const liveTail = createLiveTail({ attempts, clock, logger, maxListeners });
+  const all = config.maxListeners ?? MAX_LISTENERS;
+  const bounds = { all, each: Math.ceil(all / SHARES) };
+  const liveTail = createLiveTail({ attempts, clock, logger, bounds });
   const maintenance = createMaintenance(deps);
   const others = [createReseal(deps), createReleaser(deps), createReplayRunner(deps), createNotifier(deps)];
-  const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail, caller) };
+  const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail.of(caller), caller) };
   return {
     routes: [
       ...subscriptionRoutes(routeDeps),

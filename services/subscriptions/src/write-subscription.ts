@@ -27,8 +27,8 @@ export interface Written {
   secret: string | null;
 }
 
-/** How often a patch without If-Match is put on top of somebody else's change before it gives up. */
-const PATCH_TRIES = 5;
+/** How often a write without If-Match is put on top of somebody else's change before it gives up. */
+const WRITE_TRIES = 5;
 
 function secretChange(secret: string | null | undefined): SecretChange {
   if (secret === undefined) return { kind: 'keep' };
@@ -87,7 +87,36 @@ export async function createSubscription(
   return { subscription, secret: shown };
 }
 
-/** @throws HttpProblem 400, 404, 412, 422 */
+/**
+ * For a write that takes over something of what is stored, so it demands the version that was read: without If-Match it
+ * is made anew on top of a change that came in between.
+ * @throws HttpProblem 404, 409, 412, and what `write` throws
+ */
+async function onTop(
+  deps: CallDeps,
+  id: string,
+  headers: Headers,
+  write: (before: Subscription, expected: number | null) => Promise<UpdateResult>,
+): Promise<Subscription> {
+  const condition = readIfMatch(headers);
+  for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
+    const before = await findSubscription(deps, id);
+    const expected = expectedVersion(condition, before.version);
+    const result = await write(before, expected);
+    if (result.kind !== 'stale' || expected !== null) return updated(result);
+  }
+  throw new HttpProblem(
+    409,
+    'conflict',
+    'Others keep changing this subscription at the same time; try again.',
+  );
+}
+
+/**
+ * Replaces all that a caller may set. A masked header is filled in from what is stored, and must not bring back what
+ * somebody else has replaced meanwhile; a body without masks takes nothing over.
+ * @throws HttpProblem 400, 404, 409, 412, 422
+ */
 export async function replaceSubscription(
   deps: CallDeps,
   id: string,
@@ -95,23 +124,23 @@ export async function replaceSubscription(
   headers: Headers,
   log: Logger,
 ): Promise<Written> {
-  const condition = readIfMatch(headers);
-  const before = await findSubscription(deps, id);
-  const expected = expectedVersion(condition, before.version);
   const { fields, secret, shown } = takeSecret(body);
   const { tenant_id, ...given } = fields;
-  const input = { ...given, headers: withCredentials(given.headers, before.headers) };
-  assertSameTenant(deps, before, tenant_id);
-  checkInput(input, deps);
-  await prepareRelease(deps, before, input);
-  const subscription = updated(await deps.subscriptions.update(id, input, secretChange(secret), expected));
+  const subscription = await onTop(deps, id, headers, async (before, expected) => {
+    const input = { ...given, headers: withCredentials(given.headers, before.headers) };
+    assertSameTenant(deps, before, tenant_id);
+    checkInput(input, deps);
+    await prepareRelease(deps, before, input);
+    const takesOver = Object.entries(given.headers).some(([name, value]) => input.headers[name] !== value);
+    const version = takesOver ? before.version : expected;
+    return deps.subscriptions.update(id, input, secretChange(secret), version);
+  });
   await announce(deps, subscription, 'subscription.replaced', log);
   return { subscription, secret: shown };
 }
 
 /**
- * Maps are merged with what is stored, so the write demands the version that was read; without If-Match it is made anew
- * on top of a change that came in between.
+ * Maps are merged with what is stored, so the write always takes something over.
  * @throws HttpProblem 400, 404, 409, 412, 422
  */
 export async function patchSubscription(
@@ -121,26 +150,16 @@ export async function patchSubscription(
   headers: Headers,
   log: Logger,
 ): Promise<Written> {
-  const condition = readIfMatch(headers);
   const { fields: patch, secret, shown } = takeSecret(body);
-  for (let tries = 0; tries < PATCH_TRIES; tries += 1) {
-    const before = await findSubscription(deps, id);
-    const expected = expectedVersion(condition, before.version);
+  const subscription = await onTop(deps, id, headers, async (before) => {
     assertSameTenant(deps, before, patch.tenant_id);
     const changes = mergePatch(before, patch);
     checkInput(changes, deps);
     await prepareRelease(deps, before, changes);
-    const result = await deps.subscriptions.update(id, changes, secretChange(secret), before.version);
-    if (result.kind === 'stale' && expected === null) continue;
-    const subscription = updated(result);
-    await announce(deps, subscription, 'subscription.patched', log);
-    return { subscription, secret: shown };
-  }
-  throw new HttpProblem(
-    409,
-    'conflict',
-    'Others keep changing this subscription at the same time; try again.',
-  );
+    return deps.subscriptions.update(id, changes, secretChange(secret), before.version);
+  });
+  await announce(deps, subscription, 'subscription.patched', log);
+  return { subscription, secret: shown };
 }
 
 /**

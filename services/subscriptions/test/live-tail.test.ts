@@ -1,13 +1,17 @@
 import { createLogger, createTestClock } from '@milena/runtime';
-import { createLiveTail } from '../src/live-tail/live-tail.ts';
+import { createLiveTail, type LiveTail } from '../src/live-tail/live-tail.ts';
+import type { Follower } from '../src/live-tail/room.ts';
 import { attemptView, createFakeAttempts, ids } from './support/fakes.ts';
 
-function setUp(maxListeners = 3) {
+const one: Follower = { name: 'one', tenant_id: null };
+
+function setUp(bounds = { all: 3, each: 3 }) {
   const clock = createTestClock();
   const attempts = createFakeAttempts();
   const logger = createLogger({ service: 'test', level: 'silent' });
-  const tail = createLiveTail({ attempts: attempts.reader, clock, logger, maxListeners });
-  return { clock, attempts, tail };
+  const tail = createLiveTail({ attempts: attempts.reader, clock, logger, bounds });
+  const listen: LiveTail['listen'] = (...call) => tail.of(one).listen(...call);
+  return { clock, attempts, tail, listen };
 }
 
 /** Lets whatever is resolved run to its end. */
@@ -38,9 +42,9 @@ async function pass(clock: ReturnType<typeof createTestClock>, ms: number) {
 }
 
 test('whatever is stored after joining arrives once, in order, and nothing from before', async () => {
-  const { clock, attempts, tail } = setUp();
+  const { clock, attempts, listen } = setUp();
   store(attempts, 3);
-  const { seen } = collect(await tail.listen({}, null, staying()));
+  const { seen } = collect(await listen({}, null, staying()));
   store(attempts, 2);
   await pass(clock, 500);
   store(attempts, 1200);
@@ -49,9 +53,9 @@ test('whatever is stored after joining arrives once, in order, and nothing from 
 });
 
 test('each gets what it chose', async () => {
-  const { clock, attempts, tail } = setUp();
-  const mine = collect(await tail.listen({ subscription_id: ids.unknown }, null, staying()));
-  const good = collect(await tail.listen({ outcome: 'success' }, null, staying()));
+  const { clock, attempts, listen } = setUp();
+  const mine = collect(await listen({ subscription_id: ids.unknown }, null, staying()));
+  const good = collect(await listen({ outcome: 'success' }, null, staying()));
   store(attempts, 1, { subscription_id: ids.unknown });
   store(attempts, 1, { outcome: 'success' });
   await pass(clock, 500);
@@ -59,32 +63,32 @@ test('each gets what it chose', async () => {
 });
 
 test('one poll serves all, and none is made while nobody listens', async () => {
-  const { clock, attempts, tail } = setUp();
+  const { clock, attempts, tail, listen } = setUp();
   const controllers = [new AbortController(), new AbortController()];
   const streams = [];
-  for (const { signal } of controllers) streams.push(collect(await tail.listen({}, null, signal)));
+  for (const { signal } of controllers) streams.push(collect(await listen({}, null, signal)));
   await pass(clock, 1500);
   expect(attempts.tails).toHaveLength(1 + 3);
   for (const controller of controllers) controller.abort();
   await Promise.all(streams.map(({ ended }) => ended));
   expect(tail.listeners()).toBe(0);
   expect(clock.nextTimerAt()).toBeNull();
-  collect(await tail.listen({}, null, staying()));
+  collect(await listen({}, null, staying()));
   await pass(clock, 500);
   expect(attempts.tails.slice(4)).toEqual([null, 'm0']);
 });
 
 test('a client that comes back gets what it missed, and nothing twice where past and present meet', async () => {
-  const { clock, attempts, tail } = setUp();
+  const { clock, attempts, listen } = setUp();
   const first = new AbortController();
-  const before = collect(await tail.listen({}, null, first.signal));
+  const before = collect(await listen({}, null, first.signal));
   store(attempts, 2);
   await pass(clock, 500);
   first.abort();
   await before.ended;
   const lastId = [...before.texts.join('').matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? '';
   store(attempts, 700);
-  const stream = await tail.listen({}, lastId, staying());
+  const stream = await listen({}, lastId, staying());
   store(attempts, 50);
   await pass(clock, 500);
   const after = collect(stream);
@@ -94,9 +98,9 @@ test('a client that comes back gets what it missed, and nothing twice where past
 });
 
 test('a client that does not read is let go, with a last event that says why', async () => {
-  const { clock, attempts, tail } = setUp();
-  const quick = collect(await tail.listen({}, null, staying()));
-  const stream = await tail.listen({}, null, staying());
+  const { clock, attempts, tail, listen } = setUp();
+  const quick = collect(await listen({}, null, staying()));
+  const stream = await listen({}, null, staying());
   store(attempts, 1500);
   await pass(clock, 1500);
   expect(tail.listeners()).toBe(1);
@@ -108,15 +112,95 @@ test('a client that does not read is let go, with a last event that says why', a
 });
 
 test('silence is broken every 15 s, with the mark to resume from', async () => {
-  const { clock, tail } = setUp();
-  const { texts } = collect(await tail.listen({}, null, staying()));
+  const { clock, listen } = setUp();
+  const { texts } = collect(await listen({}, null, staying()));
   await pass(clock, 45_000);
   expect(texts.filter((text) => text === ': alive\nid: m0\n\n')).toHaveLength(3);
 });
 
+/** Every mark that a client was sent. */
+const marksOf = (texts: readonly string[]): string[] =>
+  [...texts.join('').matchAll(/^id: (.*)$/gm)].flatMap(([, mark]) => mark ?? []);
+
+describe('to a client that is bound to a tenant', () => {
+  const mine = { tenant_id: 'mine' };
+
+  test('no mark names an attempt of another, neither live nor in a heartbeat, and none is lost or doubled', async () => {
+    const { clock, attempts, listen } = setUp();
+    const { texts, seen } = collect(await listen(mine, null, staying()));
+    store(attempts, 1, mine);
+    // The mark of the first batch is that of its last attempt, a499.
+    store(attempts, 600);
+    clock.advance(500);
+    await settle();
+    expect([seen(), marksOf(texts)]).toEqual([['a0'], ['m0']]);
+    await pass(clock, 500);
+    expect(marksOf(texts)).toEqual(['m0', 'm601']);
+    const again = collect(await listen(mine, marksOf(texts).at(-1) ?? '', staying()));
+    store(attempts, 1, mine);
+    await pass(clock, 500);
+    expect(again.seen()).toEqual(['a601']);
+  });
+
+  test('the mark of a full batch is sent when its last attempt is one of its own', async () => {
+    const { clock, attempts, listen } = setUp();
+    const { texts } = collect(await listen(mine, null, staying()));
+    store(attempts, 499);
+    store(attempts, 1, mine);
+    store(attempts, 100);
+    await pass(clock, 500);
+    expect(marksOf(texts)).toEqual(['m0', 'm500']);
+  });
+
+  test('a heartbeat, and the mark of a stream that begins, name none either while more is to come', async () => {
+    const { clock, attempts, listen } = setUp();
+    const first = collect(await listen(mine, null, staying()));
+    await pass(clock, 14_400);
+    store(attempts, 600);
+    const reader = { ...attempts.reader };
+    // The second poll does not answer until the heartbeat is over.
+    let answer: () => void = () => undefined;
+    attempts.reader.tail = async (mark, limit, tenantId) => {
+      if (mark === 'm500') await new Promise<void>((resolve) => (answer = resolve));
+      return reader.tail(mark, limit, tenantId);
+    };
+    await pass(clock, 700);
+    expect([first.texts.at(-1), marksOf(first.texts)]).toEqual([': alive\n\n', ['m0']]);
+    const second = collect(await listen(mine, null, staying()));
+    await settle();
+    expect(marksOf(second.texts)).toEqual(['m600']);
+    answer();
+    await pass(clock, 15_000);
+    expect(marksOf(first.texts).at(-1)).toBe('m600');
+  });
+
+  test('what it missed comes with marks of its own attempts only', async () => {
+    const { attempts, listen } = setUp();
+    for (let i = 0; i < 600; i += 1) {
+      store(attempts, 1, mine);
+      store(attempts, 1);
+    }
+    const { texts, seen } = collect(await listen(mine, 'm0', staying()));
+    for (let i = 0; i < 10; i += 1) await settle();
+    expect(seen()).toEqual(Array.from({ length: 600 }, (_, i) => `a${2 * i}`));
+    expect(marksOf(texts)).toEqual(['m999', 'm1200']);
+  });
+});
+
+test('while nothing comes the poller asks from the same mark, so that an insert that took long is still seen', async () => {
+  const { clock, attempts, listen } = setUp();
+  const { texts, seen } = collect(await listen({}, null, staying()));
+  const reader = { ...attempts.reader };
+  attempts.reader.tail = async (mark, limit) => ({ ...(await reader.tail(mark, limit)), mark: 'm1' });
+  await pass(clock, 1000);
+  store(attempts, 1);
+  await pass(clock, 15_000);
+  expect([seen(), texts.at(-1)]).toEqual([['a0'], ': alive\nid: m1\n\n']);
+});
+
 test('a store that is away for a while costs time and nothing else', async () => {
-  const { clock, attempts, tail } = setUp();
-  const { seen } = collect(await tail.listen({}, null, staying()));
+  const { clock, attempts, listen } = setUp();
+  const { seen } = collect(await listen({}, null, staying()));
   attempts.state.failing = new Error('away');
   store(attempts, 1);
   await pass(clock, 3000);
@@ -127,37 +211,64 @@ test('a store that is away for a while costs time and nothing else', async () =>
 });
 
 test('whoever comes while the store is away, or with a foreign mark, is refused and leaves no trace', async () => {
-  const { clock, attempts, tail } = setUp();
+  const { clock, attempts, tail, listen } = setUp();
   attempts.state.failing = new Error('away');
-  await expect(tail.listen({}, null, staying())).rejects.toThrow('away');
+  await expect(listen({}, null, staying())).rejects.toThrow('away');
   attempts.state.failing = null;
-  await expect(tail.listen({}, 'foreign', staying())).rejects.toThrow('no such mark');
+  await expect(listen({}, 'foreign', staying())).rejects.toThrow('no such mark');
   expect([tail.listeners(), clock.nextTimerAt()]).toEqual([0, null]);
 });
 
+const key = (name: string, tenant_id: string | null = null): Follower => ({ name, tenant_id });
+
 test('there is room for so many and no more', async () => {
-  const { tail } = setUp(2);
+  const { tail } = setUp({ all: 2, each: 2 });
   const controller = new AbortController();
-  collect(await tail.listen({}, null, controller.signal));
-  collect(await tail.listen({}, null, staying()));
-  await expect(tail.listen({}, null, staying())).rejects.toMatchObject({ status: 503 });
+  const join = (name: string, signal = staying()) => tail.of(key(name)).listen({}, null, signal);
+  collect(await join('k1', controller.signal));
+  collect(await join('k2'));
+  await expect(join('k3')).rejects.toMatchObject({ status: 503, message: expect.stringContaining('all') });
   controller.abort();
-  await tail.listen({}, null, staying());
+  await join('k3');
+});
+
+test('one caller leaves room for others: a tenant with all its keys, or a key that is bound to none', async () => {
+  const { tail } = setUp({ all: 5, each: 2 });
+  const join = (follower: Follower, signal = staying()) => tail.of(follower).listen({}, null, signal);
+  const refusal = (whose: string) => ({ status: 429, message: expect.stringContaining(`this ${whose} `) });
+  const controller = new AbortController();
+  await join(key('k1', 'shop-1'), controller.signal);
+  await join(key('k2', 'shop-1'));
+  await expect(join(key('k3', 'shop-1'))).rejects.toMatchObject(refusal('tenant'));
+  await join(key('k4'));
+  await join(key('k4'));
+  await expect(join(key('k4'))).rejects.toMatchObject(refusal('key'));
+  controller.abort();
+  await join(key('k3', 'shop-1'));
+  await join(key('k5', 'shop-2'));
+  await expect(join(key('k6'))).rejects.toMatchObject({ status: 503 });
+});
+
+test('where nobody needs a key there is nobody to leave room for', async () => {
+  const { tail } = setUp({ all: 3, each: 1 });
+  const join = () => tail.of(key('open')).listen({}, null, staying());
+  for (let i = 0; i < 3; i += 1) await join();
+  await expect(join()).rejects.toMatchObject({ status: 503 });
 });
 
 test('closing ends every stream with a last event and takes no new one', async () => {
-  const { clock, tail } = setUp();
-  const { texts, ended } = collect(await tail.listen({}, null, staying()));
+  const { clock, tail, listen } = setUp();
+  const { texts, ended } = collect(await listen({}, null, staying()));
   tail.close();
   await ended;
   expect(texts.at(-1)).toContain('stopping');
-  await expect(tail.listen({}, null, staying())).rejects.toMatchObject({ status: 503 });
+  await expect(listen({}, null, staying())).rejects.toMatchObject({ status: 503 });
   expect(clock.nextTimerAt()).toBeNull();
 });
 
 test('somebody who is gone before the stream begins does not stay in the list', async () => {
-  const { tail } = setUp();
-  const { ended } = collect(await tail.listen({}, null, AbortSignal.abort()));
+  const { tail, listen } = setUp();
+  const { ended } = collect(await listen({}, null, AbortSignal.abort()));
   await ended;
   expect(tail.listeners()).toBe(0);
 });

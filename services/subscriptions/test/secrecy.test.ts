@@ -163,6 +163,24 @@ describe("the endpoint's credentials in custom headers", () => {
     });
   });
 
+  test('a mask never brings back a value that somebody else has replaced meanwhile', async () => {
+    const { id } = await api.subscribe({ headers: { authorization: 'v0' } });
+    for (let round = 1; round <= 20; round += 1) {
+      const [patch, put] = await Promise.all([
+        api.call('PATCH', `${PATH}/${id}`, { headers: { authorization: `v${round}` } }),
+        api.call('PUT', `${PATH}/${id}`, {
+          target_url: 'https://example.com',
+          headers: { authorization: '***' },
+        }),
+      ]);
+      expect([patch.status, put.status, await stored(id)]).toEqual([
+        200,
+        200,
+        { authorization: `v${round}` },
+      ]);
+    }
+  });
+
   test('a mask that stands for nothing is refused', async () => {
     const { id } = await api.subscribe();
     const masked = { target_url: 'https://example.com', headers: { authorization: '***' } };

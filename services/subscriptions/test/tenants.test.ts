@@ -139,6 +139,37 @@ test('its own it reaches as ever, and lists show all of it', async () => {
   expect((await get('/api-keys')).data).toMatchObject([{ id: own.key_id, tenant_id: 'shop-3' }]);
 });
 
+test('a replay by ids is of its own letters only, which are counted in one statement and not read', async () => {
+  const [own, other] = [await fill('shop-11'), await fill('shop-12')];
+  const now = Date.now();
+  const letters = Array.from({ length: 300 }, () => ({
+    ...eventRow({ delivery_id: newId(now), tenant_id: 'shop-11', subscription_id: own.subscription_id }),
+    ...({ status: 'open', reason: 'r', attempts: 1, dead_lettered_at: now - 1000 } as const),
+  }));
+  await api.deadLetters.insert(letters);
+  const ids = letters.map(({ delivery_id }) => delivery_id);
+  const replay = async (...named: string[]): Promise<{ status: number; problem: Json }> => {
+    const body = { ids: [...ids, ...named], dry_run: true };
+    const { status, text } = await callWith(own.key)('POST', '/api/v1/dead-letters/replay', body);
+    return { status, problem: JSON.parse(text) };
+  };
+  const queries = jest.spyOn(api.pg, 'query');
+  // Named twice it is one letter.
+  const planned = await replay(ids[0]!);
+  const statements = queries.mock.calls
+    .map(([text]) => text)
+    .filter((text) => text.includes('FROM dead_letters'));
+  queries.mockRestore();
+  expect(planned).toMatchObject({ status: 202, problem: { total: 300 } });
+  expect(statements.length).toBeLessThanOrEqual(2);
+  expect(statements.join()).not.toContain('payload');
+
+  const unknown = await replay(newId(0));
+  expect(unknown.status).toBe(404);
+  const { title, detail } = unknown.problem;
+  expect(await replay(other.delivery_id)).toMatchObject({ status: 404, problem: { title, detail } });
+});
+
 test('history of a subscription that is gone stays readable for its own tenant, and 404 for another', async () => {
   const [own, other] = [await fill('shop-5'), await fill('shop-6')];
   await api.call('DELETE', `/api/v1/subscriptions/${own.subscription_id}`);
@@ -165,23 +196,45 @@ test('what it makes is of its tenant, whether it says so or not', async () => {
   expect((await callWith(key)('PATCH', path, { tenant_id: 'shop-8' })).status).toBe(404);
 });
 
-test('the live tail shows a bound key the attempts of its tenant only', async () => {
-  const own = await fill('shop-9');
-  const other = await fill('shop-10');
+/** Follows the live tail until `done`. */
+async function follow(key: string, lastId: string | null, done: (text: string) => boolean): Promise<string> {
   const controller = new AbortController();
   const response = await fetch(`${api.url}/api/v1/attempts/stream`, {
-    headers: {
-      authorization: `Bearer ${own.key}`,
-      'last-event-id': Buffer.from(`0/${newId(0)}`).toString('base64url'),
-    },
+    headers: { authorization: `Bearer ${key}`, ...(lastId !== null && { 'last-event-id': lastId }) },
     signal: controller.signal,
   });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
-  while (!text.includes(own.delivery_id)) text += (await reader.read()).value ?? '';
+  while (!done(text)) text += (await reader.read()).value ?? '';
   controller.abort();
+  return text;
+}
+
+test('the live tail shows a bound key the attempts of its tenant only', async () => {
+  const own = await fill('shop-9');
+  const other = await fill('shop-10');
+  const fromTheFirst = Buffer.from(`0/${newId(0)}`).toString('base64url');
+  const text = await follow(own.key, fromTheFirst, (read) => /^id: /m.test(read));
   expect(text).not.toContain(other.delivery_id);
   expect(text.match(/event: attempt/g)).toHaveLength(1);
+  // Attempts of others were stored after its own: the mark must not be the last of them.
+  const mark = /^id: (.*)$/m.exec(text)?.[1] ?? '';
+  expect(Buffer.from(mark, 'base64url').toString()).toMatch(/^\d+\/0{8}-0{4}-0{4}-0{4}-0{12}$/);
+});
+
+test('one tenant, with however many keys, takes a fifth of the live tail and shuts nobody out', async () => {
+  const keys = [await makeKey('shop-11', 'read'), await makeKey('shop-11', 'read')];
+  const controller = new AbortController();
+  const open = async (key: string): Promise<Response> =>
+    fetch(`${api.url}/api/v1/attempts/stream`, {
+      headers: { authorization: `Bearer ${key}` },
+      signal: controller.signal,
+    });
+  for (let i = 0; i < 20; i += 1) expect((await open(keys[i % 2]!.key)).status).toBe(200);
+  const { status, text } = await callWith(keys[0]!.key)('GET', '/api/v1/attempts/stream');
+  expect([status, text]).toEqual([429, expect.stringContaining('this tenant')]);
+  expect((await open((await makeKey('shop-12', 'read')).key)).status).toBe(200);
+  controller.abort();
 });
 
 const scopeCases: [Scope, string, string, number][] = [

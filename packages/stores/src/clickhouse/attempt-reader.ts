@@ -34,10 +34,13 @@ const WINDOWS_MS = [3_600_000, 12 * 3_600_000];
  */
 const TAIL_GRACE_MS = 1000;
 
+type TailBatch = Awaited<ReturnType<AttemptReader['tail']>>;
+
 export function createAttemptReader({ clickhouse }: { clickhouse: ClickHouse }): AttemptReader {
   return {
     search: (filter, page) => search(clickhouse, filter, page),
-    tail: (mark, limit) => (mark === null ? tailFromNow(clickhouse) : tailAfter(clickhouse, mark, limit)),
+    tail: (mark, limit, tenantId) =>
+      mark === null ? tailFromNow(clickhouse) : tailAfter(clickhouse, mark, { limit, tenant_id: tenantId }),
   };
 }
 
@@ -88,25 +91,47 @@ function newest(clickhouse: ClickHouse, filter: AttemptFilter, position: Keyset 
   );
 }
 
-async function tailFromNow(clickhouse: ClickHouse): Promise<{ data: AttemptView[]; mark: string }> {
+/** Up to when the tail reads now, µs since the epoch. */
+async function tailHorizon(clickhouse: ClickHouse): Promise<number> {
   const [now] = await clickhouse.select<{ us: number | string }>(
     `SELECT toUnixTimestamp64Micro(now64(6)) - ${TAIL_GRACE_MS * 1000} AS us`,
     {},
   );
-  return { data: [], mark: encodeMark(now?.us ?? 0, NO_ID) };
+  return Number(now?.us ?? 0);
 }
 
-async function tailAfter(clickhouse: ClickHouse, mark: string, limit: number) {
+async function tailFromNow(clickhouse: ClickHouse): Promise<TailBatch> {
+  return { data: [], mark: encodeMark(await tailHorizon(clickhouse), NO_ID) };
+}
+
+async function tailAfter(
+  clickhouse: ClickHouse,
+  mark: string,
+  { limit, tenant_id }: { limit: number; tenant_id: string | undefined },
+): Promise<TailBatch> {
+  const { us, id } = decodeMark(mark);
+  const horizon = await tailHorizon(clickhouse);
+  const { add, where, params } = createConditions();
+  add('recorded_at >= fromUnixTimestamp64Micro({us:Int64})', { us });
+  add('(recorded_at, attempt_id) > (fromUnixTimestamp64Micro({us:Int64}), {id:UUID})', { id });
+  add('recorded_at < fromUnixTimestamp64Micro({horizon:Int64})', { horizon });
+  add('tenant_id = {tenant_id:String}', { tenant_id });
   const rows = await clickhouse.select<AttemptRow>(
-    `SELECT ${COLUMNS} FROM attempts
-     WHERE recorded_at >= fromUnixTimestamp64Micro({us:Int64})
-       AND (recorded_at, attempt_id) > (fromUnixTimestamp64Micro({us:Int64}), {id:UUID})
-       AND recorded_at < now64(6) - toIntervalMillisecond(${TAIL_GRACE_MS})
+    `SELECT ${COLUMNS} FROM attempts ${where()}
      ORDER BY recorded_at, attempt_id LIMIT 1 BY attempt_id LIMIT {limit:UInt32}`,
-    { ...decodeMark(mark), limit },
+    { ...params, limit },
   );
+  return { data: rows.map(toView), mark: nextMark(rows, { mark, us, horizon, limit }) };
+}
+
+/** A mark ahead of the horizon, as another server's clock may have made it, stays: going back would double attempts. */
+function nextMark(
+  rows: readonly AttemptRow[],
+  { mark, us, horizon, limit }: { mark: string; us: string; horizon: number; limit: number },
+): string {
   const last = rows.at(-1);
-  return { data: rows.map(toView), mark: last ? encodeMark(last.recorded_us, last.attempt_id) : mark };
+  if (last && rows.length >= limit) return encodeMark(last.recorded_us, last.attempt_id);
+  return horizon > Number(us) ? encodeMark(horizon, NO_ID) : mark;
 }
 
 function ofFilter(filter: AttemptFilter) {

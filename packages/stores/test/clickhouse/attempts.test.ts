@@ -115,5 +115,38 @@ test('the tail gives every attempt stored after the mark once, and none from bef
     new Set(first.map((one) => one.attempt_id)),
   );
   expect(seen[5]?.id).toBe(second[0]?.attempt_id);
-  expect(await history.attempts.tail(mark, 10)).toEqual({ data: [], mark });
+  expect((await history.attempts.tail(mark, 10)).data).toEqual([]);
+});
+
+const NIL = '00000000-0000-0000-0000-000000000000';
+const readMark = (mark: string): { us: number; id: string } => {
+  const [us = '', id = ''] = Buffer.from(mark, 'base64url').toString().split('/');
+  return { us: Number(us), id };
+};
+
+test('the mark of a batch that is not full is the time that was read up to, whatever was stored by then', async () => {
+  const { mark: start } = await history.attempts.tail(null, 10);
+  const { mark: quiet } = await history.attempts.tail(start, 10);
+  expect(readMark(quiet).id).toBe(NIL);
+  expect(readMark(quiet).us).toBeGreaterThan(readMark(start).us);
+  await history.writer.insertAttempts([attempt(event()), attempt(event())]);
+  const { mark } = await follow(quiet, 2, 10);
+  const { mark: later } = await history.attempts.tail(mark, 10);
+  expect([readMark(mark).id, readMark(later).id]).toEqual([NIL, NIL]);
+  expect(readMark(later).us).toBeGreaterThan(readMark(mark).us);
+  const ahead = Buffer.from(`${readMark(later).us + 60_000_000}/${NIL}`).toString('base64url');
+  expect(await history.attempts.tail(ahead, 10)).toEqual({ data: [], mark: ahead });
+});
+
+test('the tail of a tenant has its attempts only, and the mark of a full batch is one of them', async () => {
+  const { mark: start } = await history.attempts.tail(null, 10);
+  const rows = Array.from({ length: 8 }, (_, i) => attempt(event({ tenant_id: i % 2 ? 'one' : 'two' })));
+  await history.writer.insertAttempts(rows);
+  await follow(start, 8, 10);
+  const ids = rows.filter(({ tenant_id }) => tenant_id === 'one').map(({ attempt_id }) => attempt_id);
+  const first = await history.attempts.tail(start, 3, 'one');
+  expect(readMark(first.mark).id).toBe(first.data.at(-1)?.id);
+  const second = await history.attempts.tail(first.mark, 3, 'one');
+  expect([...first.data, ...second.data].map(({ id }) => id).sort()).toEqual(ids.sort());
+  expect([second.data.length, readMark(second.mark).id]).toEqual([1, NIL]);
 });

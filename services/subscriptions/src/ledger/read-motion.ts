@@ -45,7 +45,7 @@ export async function readMotion(deps: LogDeps, signal: AbortSignal): Promise<Mo
     throw recorderBehind('what it has yet to store would seem to be missing');
   }
   const waits = retryTopics.map((topic) => (parseDuration(delayOf(topic) ?? '') ?? 0) * JITTER);
-  const patience_ms = GRACE_MS + Math.max(...waits);
+  const patience_ms = GRACE_MS + Math.max(0, ...waits);
   const longest_ms = max_age_ms + waits.reduce((sum, wait) => sum + wait, 0) + patience_ms;
   return { ...partitions, patience_ms, max_age_ms, longest_ms };
 }

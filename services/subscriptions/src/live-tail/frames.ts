@@ -17,8 +17,9 @@ export function markFrame(mark: string): Frame {
   return { text: `id: ${mark}\n\n`, attempt_id: null };
 }
 
-export function heartbeatFrame(mark: string): Frame {
-  return { text: `: alive\nid: ${mark}\n\n`, attempt_id: null };
+/** Without a mark a reconnecting client resumes from where it would have resumed before. */
+export function heartbeatFrame(mark: string | null): Frame {
+  return { text: mark === null ? ': alive\n\n' : `: alive\nid: ${mark}\n\n`, attempt_id: null };
 }
 
 export function openingFrame(): Frame {

@@ -1,48 +1,40 @@
-import type { AttemptView, Outcome } from '@milena/domain';
-import { HttpProblem } from '@milena/http';
+import type { AttemptView } from '@milena/domain';
 import type { Clock, Logger } from '@milena/runtime';
-import type { AttemptReader } from '@milena/stores';
+import { BATCH, mayHaveMark, wants, type AttemptChoice, type Batch, type Tail } from './batch.ts';
 import { attemptFrame, heartbeatFrame, markFrame, openingFrame } from './frames.ts';
 import { createListener, LARGEST_QUEUE, type Listener } from './listener.ts';
-import { BATCH, createPoller } from './poller.ts';
+import { createPoller } from './poller.ts';
+import { assertRoom, type Bounds, type Follower } from './room.ts';
 
-export interface AttemptChoice {
-  tenant_id?: string;
-  subscription_id?: string;
-  outcome?: Outcome;
-}
-
-/** Attempts as they are stored, for everybody who listens. */
+/** Attempts as they are stored, for one caller. */
 export interface LiveTail {
   /**
    * Texts of a server-sent event stream. Whatever is stored after this resolved is in it; with `resumeFrom` (an id of an
    * earlier stream) also what was stored since. Ends when the client goes away, reads too slowly, or the tail closes.
-   * @throws HttpProblem 503 when too many listen already; BadCursorError for an id that no stream gave out
+   * @throws HttpProblem 429 when the caller listens too often already, 503 when too many do; BadCursorError for an id
+   * that no stream gave out
    */
   listen(
     choice: AttemptChoice,
     resumeFrom: string | null,
     signal: AbortSignal,
   ): Promise<AsyncIterable<string>>;
+}
+
+/** Attempts as they are stored, for everybody who listens. */
+export interface SharedTail {
+  of(follower: Follower): LiveTail;
   listeners(): number;
   /** Ends every stream; no new one is taken. */
   close(): void;
 }
 
 interface Member {
+  follower: Follower;
   choice: AttemptChoice;
   listener: Listener;
-}
-type Tail = Pick<AttemptReader, 'tail'>;
-type Batch = Awaited<ReturnType<AttemptReader['tail']>>;
-
-function wants(choice: AttemptChoice, attempt: AttemptView): boolean {
-  const { tenant_id, subscription_id, outcome } = choice;
-  return (
-    (tenant_id === undefined || tenant_id === attempt.tenant_id) &&
-    (subscription_id === undefined || subscription_id === attempt.subscription_id) &&
-    (outcome === undefined || outcome === attempt.outcome)
-  );
+  /** It was sent attempts, and no mark behind them yet. */
+  owed: boolean;
 }
 
 /** One poller for all listeners, which rests while nobody listens. */
@@ -50,9 +42,9 @@ export function createLiveTail(deps: {
   attempts: Tail;
   clock: Clock;
   logger: Logger;
-  maxListeners: number;
-}): LiveTail {
-  const { attempts, clock, logger, maxListeners } = deps;
+  bounds: Bounds;
+}): SharedTail {
+  const { attempts, clock, logger, bounds } = deps;
   const members = new Set<Member>();
   let closed = false;
 
@@ -60,21 +52,21 @@ export function createLiveTail(deps: {
     attempts,
     clock,
     logger,
-    onBatch: (batch, mark) => {
-      publish([...members], batch, mark);
+    onBatch: (batch) => {
+      publish([...members], batch);
     },
     onHeartbeat: (mark) => {
       for (const { listener } of members) if (listener.idle()) listener.push(heartbeatFrame(mark));
     },
   });
 
-  function join(choice: AttemptChoice, signal: AbortSignal): Member {
-    if (closed || members.size >= maxListeners) throw tooManyListeners();
+  function join(follower: Follower, choice: AttemptChoice, signal: AbortSignal): Member {
+    assertRoom(closed ? 'closed' : [...members], follower, bounds);
     const listener = createListener(() => {
       members.delete(member);
       if (members.size === 0) poller.stop();
     });
-    const member: Member = { choice, listener };
+    const member: Member = { follower, choice, listener, owed: false };
     members.add(member);
     const gone = (): void => {
       listener.close('The client went away.');
@@ -85,17 +77,20 @@ export function createLiveTail(deps: {
   }
 
   return {
-    listen: async (choice, resumeFrom, signal) => {
-      const member = join(choice, signal);
-      try {
-        const start = await poller.start();
-        const missed = resumeFrom === null ? null : await attempts.tail(resumeFrom, BATCH);
-        return stream(attempts, member, start, missed);
-      } catch (error) {
-        member.listener.close('The live tail can not be read.');
-        throw error;
-      }
-    },
+    of: (follower) => ({
+      listen: async (choice, resumeFrom, signal) => {
+        const member = join(follower, choice, signal);
+        try {
+          const start = await poller.start();
+          const missed =
+            resumeFrom === null ? null : await attempts.tail(resumeFrom, BATCH, choice.tenant_id);
+          return stream(attempts, member, start, missed);
+        } catch (error) {
+          member.listener.close('The live tail can not be read.');
+          throw error;
+        }
+      },
+    }),
     listeners: () => members.size,
     close: () => {
       closed = true;
@@ -104,19 +99,20 @@ export function createLiveTail(deps: {
   };
 }
 
-function tooManyListeners(): HttpProblem {
-  return new HttpProblem(503, 'too-many-listeners', 'Too many clients follow the live tail already.', {
-    headers: { 'retry-after': '10' },
-  });
-}
-
-/** Each attempt is put into text once, however many listen. */
-function publish(members: readonly Member[], batch: readonly AttemptView[], mark: string): void {
-  const entries = batch.map((attempt) => ({ attempt, frame: attemptFrame(attempt) }));
-  for (const { choice, listener } of members) {
+/**
+ * Each attempt is put into text once, however many listen. A mark that names what a member may not know is kept from it;
+ * it gets the next one that does not, which is that of the first batch that is not full.
+ */
+function publish(members: readonly Member[], batch: Batch): void {
+  const entries = batch.data.map((attempt) => ({ attempt, frame: attemptFrame(attempt) }));
+  for (const member of members) {
+    const { choice, listener } = member;
     const chosen = entries.filter(({ attempt }) => wants(choice, attempt));
     for (const { frame } of chosen) listener.push(frame);
-    if (chosen.length > 0) listener.push(markFrame(mark));
+    member.owed ||= chosen.length > 0;
+    if (!member.owed || !mayHaveMark(choice, batch)) continue;
+    listener.push(markFrame(batch.mark));
+    member.owed = false;
   }
 }
 
@@ -133,11 +129,11 @@ async function* stream(
     if (missed === null) yield markFrame(start).text;
     for (let batch = missed; batch !== null && batch.data.length > 0;) {
       for (const attempt of batch.data.filter((one) => wants(choice, one))) {
-        remember(sent, attempt.id);
+        remember(sent, attempt);
         yield attemptFrame(attempt).text;
       }
-      yield markFrame(batch.mark).text;
-      batch = await attempts.tail(batch.mark, BATCH);
+      yield (mayHaveMark(choice, batch) ? markFrame(batch.mark) : heartbeatFrame(null)).text;
+      batch = await attempts.tail(batch.mark, BATCH, choice.tenant_id);
     }
     for (let frame = await listener.next(); frame !== null; frame = await listener.next()) {
       if (frame.attempt_id === null || !sent.delete(frame.attempt_id)) yield frame.text;
@@ -148,7 +144,7 @@ async function* stream(
 }
 
 /** Only what the queue may hold as well can come twice, so no more needs to be remembered. */
-function remember(sent: Set<string>, id: string): void {
+function remember(sent: Set<string>, { id }: AttemptView): void {
   sent.add(id);
   const [oldest = ''] = sent;
   if (sent.size > LARGEST_QUEUE) sent.delete(oldest);

@@ -1,28 +1,31 @@
-import type { AttemptView } from '@milena/domain';
 import type { CancelTimer, Clock, Logger } from '@milena/runtime';
-import type { AttemptReader } from '@milena/stores';
+import { BATCH, namedByMark, type Batch, type Tail } from './batch.ts';
 
 const POLL_MS = 500;
 /** Proxies drop a connection that is silent for a minute, some after 30 s. */
 const HEARTBEAT_MS = 15_000;
-export const BATCH = 500;
 
 interface Poller {
-  /** Begins polling from now on unless it goes on already; the mark up to which everything was handed out. */
+  /**
+   * Begins polling from now on unless it goes on already; a mark that whatever is stored from here on comes after, and
+   * that names no attempt.
+   */
   start(): Promise<string>;
   stop(): void;
 }
 
 /** Asks for new attempts every 500 ms while it runs. A poll that fails is made again from the same mark. */
 export function createPoller(deps: {
-  attempts: Pick<AttemptReader, 'tail'>;
+  attempts: Tail;
   clock: Clock;
   logger: Logger;
-  onBatch: (batch: readonly AttemptView[], mark: string) => void;
-  onHeartbeat: (mark: string) => void;
+  onBatch: (batch: Batch) => void;
+  /** With the mark up to which everything was handed out, or null while that mark names an attempt. */
+  onHeartbeat: (mark: string | null) => void;
 }): Poller {
   const { attempts, clock, logger, onBatch, onHeartbeat } = deps;
-  let mark: Promise<string> | null = null;
+  /** Every client may see it, whatever its tenant; resolves to null while the last one names an attempt. */
+  let mark: Promise<string | null> | null = null;
   let cancelPoll: CancelTimer | null = null;
   let cancelHeartbeat: CancelTimer | null = null;
   /** Grows whenever the poller stops, so that a poll still under way finds itself outdated. */
@@ -34,10 +37,11 @@ export function createPoller(deps: {
     try {
       const batch = await attempts.tail(from, BATCH);
       if (myEpoch !== epoch) return;
-      to = batch.mark;
-      mark = Promise.resolve(to);
-      full = batch.data.length >= BATCH;
-      onBatch(batch.data, to);
+      full = namedByMark(batch) !== null;
+      mark = Promise.resolve(full ? null : batch.mark);
+      // While nothing comes it asks from the same mark again: an insert that took long is still seen then.
+      if (batch.data.length > 0) to = batch.mark;
+      onBatch(batch);
     } catch (error) {
       logger.warn({ event: 'live_tail.poll_failed', err: error });
     }
@@ -52,17 +56,21 @@ export function createPoller(deps: {
     });
   }
 
+  async function now(): Promise<string> {
+    return (await attempts.tail(null, 1)).mark;
+  }
+
   async function begin(myEpoch: number): Promise<string> {
-    const { mark: now } = await attempts.tail(null, 1);
+    const from = await now();
     if (myEpoch === epoch) {
-      cancelPoll = clock.after(POLL_MS, () => void poll(now, myEpoch));
+      cancelPoll = clock.after(POLL_MS, () => void poll(from, myEpoch));
       beat();
     }
-    return now;
+    return from;
   }
 
   return {
-    start: () => (mark ??= begin(epoch)),
+    start: async () => (await (mark ??= begin(epoch))) ?? now(),
     stop: () => {
       epoch += 1;
       mark = null;

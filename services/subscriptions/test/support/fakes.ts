@@ -13,6 +13,7 @@ import {
   type ReplaySource,
   type StatsReader,
 } from '@milena/stores';
+import type { Tail } from '../../src/live-tail/batch.ts';
 
 export const ids = {
   delivery: '0198c5e2-7d1a-7c3e-9b51-000000000001',
@@ -53,6 +54,7 @@ export function eventRow(over: Partial<EventRow> = {}): EventRow {
     payload: Buffer.from('{"a" : 12345678901234567890, "a":"\\u00e9 é"}'),
     accepted_at: Date.UTC(2026, 0, 1),
     replay_of: null,
+    target_url: null,
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     ...over,
   };
@@ -183,26 +185,31 @@ export function createFakeDeliveries() {
   return { views, events, filters, reader };
 }
 
-/** Marks are positions in the array; `stored` may be pushed to at any time. */
+/** Marks are positions in the array, of a full batch behind its last; `stored` may be pushed to at any time. */
 export function createFakeAttempts() {
   const stored: AttemptView[] = [];
   const searches: unknown[] = [];
   const tails: (string | null)[] = [];
   const state: { failing: Error | null } = { failing: null };
-  const reader: AttemptReader = {
+  const reader: Omit<AttemptReader, 'tail'> & Tail = {
     search: (filter, page) => {
       if (page.cursor !== null) return Promise.reject(new BadCursorError('no such cursor'));
       searches.push(filter);
       return Promise.resolve({ data: stored.slice(0, page.limit), next_cursor: null });
     },
-    tail: (mark, limit) => {
+    tail: (mark, limit, tenantId) => {
       tails.push(mark);
       if (state.failing) return Promise.reject(state.failing);
       if (mark === null) return Promise.resolve({ data: [], mark: `m${stored.length}` });
       if (!/^m\d+$/.test(mark)) return Promise.reject(new BadCursorError('no such mark'));
       const from = Number(mark.slice(1));
-      const data = stored.slice(from, from + limit);
-      return Promise.resolve({ data, mark: `m${from + data.length}` });
+      const data = stored
+        .slice(from)
+        .filter(({ tenant_id }) => tenantId === undefined || tenant_id === tenantId)
+        .slice(0, limit);
+      const last = data.at(-1);
+      const end = last && data.length >= limit ? stored.indexOf(last) + 1 : stored.length;
+      return Promise.resolve({ data, mark: `m${end}` });
     },
   };
   return { stored, searches, tails, state, reader };
