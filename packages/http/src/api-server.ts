@@ -4,6 +4,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Clock, Logger, Metrics, ReadyReport } from '@milena/runtime';
 import Koa from 'koa';
 import type { Authenticate } from './authenticator.ts';
+import { answerClientErrors, refusedForHost } from './client-errors.ts';
 import type { Context, RequestState } from './context.ts';
 import { docsUi } from './docs-ui.ts';
 import { createFailureLimit } from './failure-limit.ts';
@@ -55,6 +56,12 @@ export interface ApiServer {
 const KEEP_ALIVE_MS = 75_000;
 /** A request that has not arrived whole by then is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
+const SERVER_OPTIONS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  // Looked at here: Node's own refusal is no problem document.
+  requireHostHeader: false,
+};
 const DEFAULT_JSON_LIMIT = 1_048_576;
 
 /** HTTP server of an API: the routes given, `/health`, `/ready`, `/openapi.json` and `/docs`. */
@@ -85,6 +92,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   app.use((ctx) => observe(ctx, (seen) => router.dispatch(seen)));
   const viaKoa = app.callback();
   const handle: RequestListener = (req, res) => {
+    if (refusedForHost(req, res)) return;
     const direct = router.direct(req.method ?? '', req.url ?? '');
     if (direct === null) {
       void viaKoa(req, res);
@@ -96,8 +104,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       res.destroy();
     });
   };
-  const limits = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
-  const server = createServer(limits, handle);
+  const server = createServer(SERVER_OPTIONS, handle);
+  answerClientErrors(server, logger);
 
   return {
     document,

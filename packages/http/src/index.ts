@@ -3,6 +3,7 @@ export * from './auth.ts';
 export * from './authenticator.ts';
 export * from './json-position.ts';
 export * from './paging.ts';
+export { checkUtf8, invalidJson, parseJsonBody, placeOfBreak } from './parse-json.ts';
 export { problemDetails } from './problem-reply.ts';
 export * from './problem.ts';
 export * from './route.ts';

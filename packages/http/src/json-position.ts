@@ -5,12 +5,32 @@ export interface JsonBreak {
   message: string;
 }
 
-/** One token of RFC 8259, white space before it included. */
+/** One token of RFC 8259 but a string, of which the quote only; white space before it included. */
 const TOKEN =
-  /[ \t\n\r]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
+  /[ \t\n\r]*(?:([{}[\],:])|(")|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const BLANK = /[ \t\n\r]*/y;
 
 type Expected = 'value' | 'first key or }' | 'key' | ':' | ', or }' | ', or ]' | 'value or ]' | 'end';
+
+/**
+ * From the opening quote to behind the closing one; null when that is no string. A loop, because a regular expression
+ * that repeats a group keeps something on the stack for each repetition, and a few million of them exhaust it.
+ */
+function endOfString(text: string, from: number): number | null {
+  let at = from + 1;
+  while (at < text.length) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x22) return at + 1;
+    if (unit < 0x20) return null;
+    if (unit === 0x5c) {
+      ESCAPE.lastIndex = at;
+      if (!ESCAPE.test(text)) return null;
+      at = ESCAPE.lastIndex;
+    } else at += 1;
+  }
+  return null;
+}
 
 /**
  * Where a text stops being JSON, or null when it is JSON. Needed because the engine's own message names a position in
@@ -30,19 +50,22 @@ export function whereJsonBreaks(text: string): JsonBreak | null {
   for (;;) {
     TOKEN.lastIndex = at;
     const match = TOKEN.exec(text);
-    if (match === null) {
-      BLANK.lastIndex = at;
-      BLANK.exec(text);
-      const position = BLANK.lastIndex;
-      if (position >= text.length && expected === 'end') return null;
-      return breakAt(text, position, expected);
-    }
+    const start = match === null ? endOfBlank(text, at) : TOKEN.lastIndex - match[0].trimStart().length;
+    const end = match?.[2] === undefined ? TOKEN.lastIndex : endOfString(text, start);
+    if (match === null && start >= text.length && expected === 'end') return null;
+    if (match === null || end === null) return breakAt(text, start, expected);
     const token = match[1] ?? (match[2] === undefined ? 'scalar' : 'string');
     const next = step(token, expected, open, afterValue);
-    if (next === null) return breakAt(text, TOKEN.lastIndex - match[0].trimStart().length, expected);
+    if (next === null) return breakAt(text, start, expected);
     expected = next;
-    at = TOKEN.lastIndex;
+    at = end;
   }
+}
+
+function endOfBlank(text: string, from: number): number {
+  BLANK.lastIndex = from;
+  BLANK.exec(text);
+  return BLANK.lastIndex;
 }
 
 /** What may follow `token`, or null when it may not stand here. Keeps the stack of open brackets. */

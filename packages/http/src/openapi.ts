@@ -14,7 +14,10 @@ interface OpenApiOptions {
 const PROBLEMS: Readonly<Record<number, readonly [description: string, header?: string]>> = {
   400: ['The query or the body can not be read.'],
   401: ['Credentials are missing or wrong.', 'WWW-Authenticate'],
-  403: ['The key may not do this.', 'WWW-Authenticate'],
+  403: [
+    'The key may not do this; or no key is needed, and the Host is not this machine.',
+    'WWW-Authenticate',
+  ],
   404: ['There is no such thing.'],
   405: ['The path does not take this method.', 'Allow'],
   409: ['It is in a state that does not allow this.'],

@@ -5,6 +5,7 @@ import type { Authenticate } from './authenticator.ts';
 import type { Context } from './context.ts';
 import type { PathParams } from './direct-paths.ts';
 import type { FailureLimit } from './failure-limit.ts';
+import { checkHost } from './local-host.ts';
 import { HttpProblem } from './problem.ts';
 import { createJsonReader, readRawBody } from './request-body.ts';
 import { isStream, sendReply, sendStream, type StreamReply } from './reply.ts';
@@ -88,6 +89,7 @@ export function serveRoute(
     if (access !== 'open') {
       request.principal = await authorize(deps.authenticate, access, request.headers['authorization']);
       state.caller = request.principal?.name ?? null;
+      checkHost(request.principal, request.headers['host']);
     }
     if (params) request.params = checkParams(params, pathParams);
     if (query) request.query = checkQuery(query, ctx.req.url?.includes('?') === true ? ctx.query : {});

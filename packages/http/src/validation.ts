@@ -8,6 +8,15 @@ function pathText(path: readonly PropertyKey[]): string {
     .join('');
 }
 
+/** Errors listed at most: the first hundred show what is wrong, and a small request gets no answer of megabytes. */
+const MAX_ERRORS = 100;
+
+/** What an issue says; of a key that is refused, why it is. */
+function messagesOf(issue: z.core.$ZodIssue): string[] {
+  const reasons = issue.code === 'invalid_key' ? issue.issues.map((reason) => reason.message) : [];
+  return reasons.length > 0 ? reasons : [issue.message];
+}
+
 /** One entry per wrong field; a field that is not known is named itself, not its parent. */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) =>
@@ -16,8 +25,17 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
           path: pathText([...issue.path, key]),
           message: 'This field is not known.',
         }))
-      : [{ path: pathText(issue.path), message: issue.message }],
+      : messagesOf(issue).map((message) => ({ path: pathText(issue.path), message })),
   );
+}
+
+/** A refusal with the first of its errors, and the number of those that it leaves out. */
+function refusal(status: number, slug: string, detail: string, error: z.ZodError): HttpProblem {
+  const errors = fieldErrors(error);
+  const more = errors.length - MAX_ERRORS;
+  const are = more === 1 ? 'is 1 more error' : `are ${more} more errors`;
+  const count = more > 0 ? ` There ${are} than those listed.` : '';
+  return new HttpProblem(status, slug, detail + count, { errors: errors.slice(0, MAX_ERRORS) });
 }
 
 /** @throws HttpProblem 404: nothing can be at a malformed id */
@@ -31,8 +49,7 @@ export function checkParams(schema: z.ZodType, value: unknown): unknown {
 export function checkQuery(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors = fieldErrors(result.error);
-  throw new HttpProblem(400, 'invalid-query', 'The query parameters are not valid.', { errors });
+  throw refusal(400, 'invalid-query', 'The query parameters are not valid.', result.error);
 }
 
 /** @throws HttpProblem 422 naming every wrong field */
@@ -40,5 +57,5 @@ export function checkBody(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const detail = value === undefined ? 'A JSON body is required.' : 'The body does not fit its schema.';
-  throw new HttpProblem(422, 'invalid-body', detail, { errors: fieldErrors(result.error) });
+  throw refusal(422, 'invalid-body', detail, result.error);
 }

@@ -56,3 +56,13 @@ test('agrees with the engine on 5,000 damaged documents', () => {
 test('a megabyte of open brackets is judged without exhausting the stack', () => {
   expect(whereJsonBreaks('['.repeat(1_000_000))).toMatchObject({ column: 1_000_001 });
 });
+
+test.each([
+  ['a string that never ends', '[{"a":"b","c":"' + 'A'.repeat(9_000_000), 15],
+  ['an array that never ends', `[{"a":"b","c":"${'A'.repeat(9_000_000)}"}`, 9_000_018],
+  ['escapes in a string', `["${'\\u0041\\n'.repeat(1_000_000)}" 1`, 8_000_005],
+  ['digits', `[${'1'.repeat(9_000_000)}x`, 2],
+  ['blanks', ' '.repeat(9_000_000) + 'x', 9_000_001],
+])('nine megabytes of %s are judged without exhausting the stack', (_what, text, column) => {
+  expect(whereJsonBreaks(text)).toMatchObject({ line: 1, column });
+});

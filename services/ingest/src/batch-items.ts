@@ -60,41 +60,81 @@ function skipValue(json: Buffer, from: number): number {
   return skipScalar(json, from);
 }
 
-/** Where the next member or element begins, or where the closing bracket is. */
+/** Whether a key, quotes included, is `name`, which is in ASCII. */
+function isNamed(object: Buffer, start: number, end: number, name: string): boolean {
+  const length = end - start - 2;
+  if (length === name.length) return object.toString('latin1', start + 1, end - 1) === name;
+  // Escapes may hide the name: "\u0070ayload". They make six bytes of one at most.
+  if (length < name.length || length > 6 * name.length) return false;
+  return JSON.parse(object.toString('utf8', start, end)) === name;
+}
+
+/** Where the next member begins, or where the closing bracket is. */
 function skipComma(json: Buffer, from: number): number {
   const at = skipBlank(json, from);
   return json[at] === COMMA ? skipBlank(json, at + 1) : at;
 }
 
-/** The source text of one member of an object; the last one, as JSON.parse has it, when its name comes twice. */
-function memberText(object: Buffer, name: string): Buffer | null {
-  let found: Buffer | null = null;
+/**
+ * The source text of one member of an object, byte for byte, sharing the object's memory; null when it has no such
+ * member, the last one, as JSON.parse has it, when its name comes twice.
+ * @param object an object that JSON.parse accepted, without white space before it: nothing is checked here
+ */
+export function memberText(object: Buffer, name: string): Buffer | null {
+  let [start, end] = [0, 0];
   let at = skipBlank(object, 1);
   while (at < object.length && object[at] !== CLOSE_BRACE) {
     const keyEnd = skipString(object, at);
-    // Escapes may hide the name: "\u0070ayload".
-    const matches = JSON.parse(object.toString('utf8', at, keyEnd)) === name;
     const colon = skipBlank(object, keyEnd);
     const valueStart = skipBlank(object, colon + 1);
     const valueEnd = skipValue(object, valueStart);
-    if (matches) found = object.subarray(valueStart, valueEnd);
+    if (isNamed(object, at, keyEnd, name)) [start, end] = [valueStart, valueEnd];
     at = skipComma(object, valueEnd);
   }
-  return found;
+  return end === 0 ? null : object.subarray(start, end);
+}
+
+/** Whether a text begins like an array. */
+export function isArrayLike(json: Buffer): boolean {
+  return json[skipBlank(json, 0)] === OPEN_BRACKET;
+}
+
+/** An element of an array, one that does not end within the limit, or a place where the array breaks. */
+export interface ArrayPart {
+  kind: 'element' | 'large' | 'broken';
+  start: number;
+  end: number;
 }
 
 /**
- * For each element of a JSON array the source text of its member `name`, byte for byte, sharing the memory of `json`;
- * null for an element that is no object or has no such member.
- * @param json an array that JSON.parse accepted: nothing is checked here
+ * The elements of a JSON array, one at a time and in one pass: nothing is read before it is asked for, and of an element
+ * not more than `limit` bytes. Ends after a `large` one. Where the text between elements is not that of an array, ends
+ * with a `broken` part: from the start of the last element (of the array, when there is none) to behind the byte that is
+ * wrong. What is inside an element is not checked.
+ * @param json a text that isArrayLike
  */
-export function memberTexts(json: Buffer, name: string): (Buffer | null)[] {
-  const texts: (Buffer | null)[] = [];
-  let at = skipBlank(json, skipBlank(json, 0) + 1);
-  while (at < json.length && json[at] !== CLOSE_BRACKET) {
-    const end = skipValue(json, at);
-    texts.push(json[at] === OPEN_BRACE ? memberText(json.subarray(at, end), name) : null);
-    at = skipComma(json, end);
+export function* arrayParts(json: Buffer, limit: number): Generator<ArrayPart, void> {
+  let start = skipBlank(json, 0);
+  let at = skipBlank(json, start + 1);
+  let closed = json[at] === CLOSE_BRACKET;
+  while (!closed) {
+    start = at;
+    const window = json.subarray(start, start + limit + 1);
+    const end = Math.min(start + skipValue(window, 0), json.length);
+    if (end - start > limit) {
+      yield { kind: 'large', start, end };
+      return;
+    }
+    yield { kind: 'element', start, end };
+    at = skipBlank(json, end);
+    closed = json[at] === CLOSE_BRACKET;
+    if (closed) break;
+    if (json[at] !== COMMA) {
+      yield { kind: 'broken', start, end: at + 1 };
+      return;
+    }
+    at = skipBlank(json, at + 1);
   }
-  return texts;
+  at = skipBlank(json, at + 1);
+  if (at < json.length) yield { kind: 'broken', start, end: at + 1 };
 }

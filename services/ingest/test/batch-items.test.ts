@@ -1,7 +1,15 @@
-import { memberTexts } from '../src/batch-items.ts';
+import { arrayParts, memberText } from '../src/batch-items.ts';
 
-const texts = (json: string): (string | null)[] =>
-  memberTexts(Buffer.from(json), 'payload').map((text) => text?.toString() ?? null);
+/** The member `payload` of each element; null for an element that is no object or has none. */
+const texts = (json: string): (string | null)[] => {
+  const body = Buffer.from(json);
+  return [...arrayParts(body, body.length)].map(({ kind, start, end }) => {
+    expect(kind).toBe('element');
+    const element = body.subarray(start, end);
+    const text = body[start] === 0x7b ? memberText(element, 'payload') : null;
+    return text?.toString() ?? null;
+  });
+};
 
 describe('the source text of members', () => {
   it.each([
@@ -27,8 +35,8 @@ describe('the source text of members', () => {
   });
 
   it('shares the memory of the body', () => {
-    const body = Buffer.from('[{"payload":{"a":1}}]');
-    expect(memberTexts(body, 'payload')[0]?.buffer).toBe(body.buffer);
+    const body = Buffer.from('{"payload":{"a":1}}');
+    expect(memberText(body, 'payload')?.buffer).toBe(body.buffer);
   });
 
   it('agrees with JSON.parse on 3,000 random documents', () => {
@@ -47,6 +55,36 @@ describe('the source text of members', () => {
         expect(text === null || json.includes(text)).toBe(true);
       }
     }
+  });
+});
+
+describe('the parts of an array', () => {
+  const kinds = (json: string, limit = 1000): string[] =>
+    [...arrayParts(Buffer.from(json), limit)].map(({ kind, start, end }) => `${kind} ${start}-${end}`);
+
+  it.each([
+    ['[1,2', ['element 1-2', 'element 3-4', 'broken 3-5']],
+    ['[1 2]', ['element 1-2', 'broken 1-4']],
+    ['[1]]', ['element 1-2', 'broken 1-4']],
+    ['[] []', ['broken 0-4']],
+    ['[1,]', ['element 1-2', 'element 3-3']],
+    ['[', ['element 1-1', 'broken 1-2']],
+    ['["a', ['element 1-3', 'broken 1-4']],
+    ['["\\', ['element 1-3', 'broken 1-4']],
+  ])('are told where %s breaks', (json, expected) => {
+    expect(kinds(json)).toEqual(expected);
+  });
+
+  it('end with an element that is larger than the limit, by one byte and by far', () => {
+    expect(kinds('["abc","abcd",1]', 5)).toEqual(['element 1-6', 'large 7-13']);
+    expect(kinds('["abc","abc"]', 5)).toEqual(['element 1-6', 'element 7-12']);
+    expect(kinds('[[[[[[[[[[[[', 5)).toEqual(['large 1-7']);
+    expect(kinds('[1234567,8]', 5)).toEqual(['large 1-7']);
+  });
+
+  it('are looked for only as far as they are asked for', () => {
+    const parts = arrayParts(Buffer.from(`[1,2,${'['.repeat(1000)}`), 10);
+    expect([parts.next(), parts.next()].map(({ value }) => (value ? value.end : null))).toEqual([2, 4]);
   });
 });
 

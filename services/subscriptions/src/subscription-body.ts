@@ -136,8 +136,9 @@ export function checkInput(
 
 function targetErrors(url: string, guard: SubscriptionsDeps['guard']): FieldError[] {
   // The URL parser would drop or escape these in silence, and the URL stored would not be the URL called.
-  if (/[\s\p{Cc}]/u.test(url)) {
-    return [{ path: 'target_url', message: 'must not hold blanks or control characters' }];
+  if (/[\s\p{Cc}\p{Surrogate}]/u.test(url)) {
+    const message = 'must not hold blanks, control characters or half a surrogate pair';
+    return [{ path: 'target_url', message }];
   }
   const verdict = guard.checkUrl(url);
   return verdict.ok ? [] : [{ path: 'target_url', message: verdict.reason }];

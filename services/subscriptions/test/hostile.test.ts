@@ -191,7 +191,7 @@ describe('headers', () => {
   /** Sends a request as it stands, byte for byte; the status of its answer. */
   async function raw(...lines: string[]): Promise<number> {
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
-    const head = [...lines, 'Host: x', 'Connection: close', '', ''].join('\r\n');
+    const head = [...lines, 'Host: localhost', 'Connection: close', '', ''].join('\r\n');
     socket.write(Buffer.from(head, 'utf8'));
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));

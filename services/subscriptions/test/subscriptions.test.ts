@@ -173,6 +173,12 @@ describe('PUT and PATCH', () => {
     expect(body.metadata).toEqual({ a: 'a', b: 'b', c: 'c', d: 'd' });
   });
 
+  test('half a surrogate pair in a target is refused: it would be stored as another character', async () => {
+    const { status, body } = await api.call('POST', PATH, { target_url: 'https://example.com/\ud800' });
+    expect([status, errorsOf(body)]).toEqual([422, ['target_url']]);
+    expect(await api.subscribe({ target_url: 'https://example.com/🙂' })).toMatchObject({ version: 1 });
+  });
+
   test('a subscription stays with its tenant', async () => {
     const { id } = await api.subscribe({ tenant_id: 'mine' });
     for (const [method, body] of [

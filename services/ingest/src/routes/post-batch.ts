@@ -2,7 +2,7 @@ import type { LiveSubscription } from '@milena/domain';
 import { HttpProblem, problemDetails, route, type Route, type RouteRequest } from '@milena/http';
 import { z } from 'zod';
 import { weightOf } from '../append-batcher.ts';
-import { MAX_BATCH_ITEMS, readBatch, type BatchItem } from '../batch-request.ts';
+import { ENVELOPE_BYTES, MAX_BATCH_ITEMS, readBatch, type BatchItem } from '../batch-request.ts';
 import { asRefusal, countRefusals } from '../refusals.ts';
 import { tenantOf, traceparentOf } from '../request-headers.ts';
 import { JSON_TYPES, type RouteDeps } from './deps.ts';
@@ -11,10 +11,8 @@ import { acceptedEventSchema } from './post-event.ts';
 const querySchema = z.object({ tenant_id: z.string().optional() });
 type Request = RouteRequest<undefined, z.infer<typeof querySchema>, Buffer>;
 
-/** Parsing holds the event loop for about 10 ms per MiB, so a body is kept well below what 1,000 largest events would make. */
+/** A body is in memory as a whole while it is read, so it is kept well below what 1,000 largest events would make. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** Room around a single largest payload. */
-const ENVELOPE_BYTES = 64 * 1024;
 /** What one batch has on its way to the log at a time: an eighth of what may wait there in all. */
 const MAX_SLICE_BYTES = 8 * 1024 * 1024;
 
@@ -96,7 +94,8 @@ async function takeBatch(deps: RouteDeps, request: Request) {
   const fallback = tenantOf(request.headers, request.query, request.principal);
   const traceparent = traceparentOf(request.headers);
   const directory = deps.directoryOf(request.principal);
-  const items = await address(directory, readBatch(request.body, deps.maxPayloadBytes), fallback);
+  const batch = await readBatch(request.body, deps.maxPayloadBytes);
+  const items = await address(directory, batch, fallback);
   const results: (ItemResult | HttpProblem)[] = [];
   for (const slice of slices(items)) {
     const outage = results.find(isOutage);
