@@ -132,6 +132,8 @@ export interface EventRow {
   payload: Buffer;
   accepted_at: number;
   replay_of: string | null;
+  /** Where it was to go instead of to the subscription's own URL; null = there. */
+  target_url: string | null;
   traceparent: string | null;
 }
 

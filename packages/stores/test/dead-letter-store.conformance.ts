@@ -23,6 +23,7 @@ export function describeDeadLetterStore(name: string, open: () => Promise<DeadLe
       payload: Buffer.from('{"a":1}'),
       accepted_at: START,
       replay_of: null,
+      target_url: null,
       traceparent: null,
       status: 'open',
       reason: 'answered 500 six times',
@@ -40,6 +41,7 @@ export function describeDeadLetterStore(name: string, open: () => Promise<DeadLe
       const everyByte = letter({
         payload: Buffer.from(Array.from({ length: 512 }, (_, n) => n % 256)),
         replay_of: newId(START),
+        target_url: 'https://example.com/other',
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
         accepted_at: START + 123,
         dead_lettered_at: START + 4567,
@@ -97,6 +99,17 @@ export function describeDeadLetterStore(name: string, open: () => Promise<DeadLe
 
     test('a cursor it never gave out is refused', async () => {
       await expect(store.list({}, { limit: 1, cursor: 'x' })).rejects.toThrow(BadCursorError);
+    });
+
+    test('counts which of these letters are a tenant’s, each once, whatever became of them', async () => {
+      const tenant_id = 'counted';
+      const own = [letter({ tenant_id }), letter({ tenant_id, status: 'discarded' })];
+      const foreign = letter({ tenant_id: 'someone-else' });
+      await store.insert([...own, foreign, letter({ tenant_id })]);
+      const ids = [...own, foreign].map(({ delivery_id }) => delivery_id);
+      expect(await store.countOfTenant(tenant_id, [...ids, ids[0]!, newId(START)])).toBe(2);
+      expect(await store.countOfTenant('someone-else', ids)).toBe(1);
+      expect(await store.countOfTenant(tenant_id, [])).toBe(0);
     });
 
     test('of two who settle one letter, one does', async () => {

@@ -30,7 +30,8 @@ function readerOf(rows: readonly DeliveryView[]): DeliveryReader & { asked: numb
     find: (id) => Promise.resolve(rows.find((row) => row.delivery_id === id) ?? null),
     event: (id) => {
       const found = rows.find((row) => row.delivery_id === id);
-      return Promise.resolve(found ? { ...found, payload: Buffer.from('{}'), traceparent: null } : null);
+      const rest = { payload: Buffer.from('{}'), target_url: null, traceparent: null };
+      return Promise.resolve(found ? { ...found, ...rest } : null);
     },
     list: ({ until = Infinity }, { limit, cursor }) => {
       reader.asked += 1;

@@ -95,7 +95,8 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
     });
 
     test('shows what is held as deliveries, until it is released or ended', async () => {
-      const row = one({ event_type: 'order.created', attempt: 3, replay_of: newId(START) });
+      const elsewhere = { replay_of: newId(START), target_url: 'https://example.com/other' };
+      const row = one({ event_type: 'order.created', attempt: 3, ...elsewhere });
       const { delivery } = row;
       const { delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of } =
         delivery;
@@ -112,11 +113,11 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
         ...{ ...event, accepted_at: START, payload_bytes: 7, status: 'held', attempts_made: 2 },
         ...{ last_attempt_at: null, next_attempt_at: null, reason: 'the subscription is paused' },
       };
-      const { payload, traceparent } = delivery;
+      const { payload, target_url, traceparent } = delivery;
       await stores.held.insert([row, one()]);
       expect(await stores.deliveries.find(delivery_id)).toEqual(view);
       expect(await stores.deliveries.event(delivery_id)).toEqual({
-        ...{ ...event, accepted_at: START, payload, traceparent },
+        ...{ ...event, accepted_at: START, payload, target_url, traceparent },
       });
       const list = () => stores.deliveries.list({ subscription_id }, { limit: 10, cursor: null });
       expect(await list()).toEqual({ data: [view], next_cursor: null });

@@ -31,6 +31,7 @@ export function describeReplaySource(name: string, open: () => Promise<OpenSourc
       payload: Buffer.from('{"b":1,  "a":12345678901234567890,"u":"\\u00e9 é", "b":2}'),
       accepted_at: START + at,
       replay_of: null,
+      target_url: null,
       traceparent: null,
       ...over,
     });
@@ -124,6 +125,19 @@ export function describeReplaySource(name: string, open: () => Promise<OpenSourc
       expect(idsOf((await everything(byId)).items)).toEqual([wanted.delivery_id]);
       const both = filterOf(id, { statuses: [...opened.statuses] });
       expect(await opened.source.count(both)).toBe(5);
+    });
+
+    test('what went to another URL is none of the subscription’s own', async () => {
+      const id = newId(START);
+      const own = rowOf(id, 1);
+      const copy = rowOf(id, 2, { replay_of: own.delivery_id, target_url: 'https://staging.example.com/' });
+      await put([own, copy], opened.statuses[1]);
+      const filter = filterOf(id, { statuses: [opened.statuses[1]] });
+      expect(idsOf((await everything(filter)).items)).toEqual([own.delivery_id]);
+      expect(await opened.source.count(filter)).toBe(1);
+      const byId = { ...filter, ids: [copy.delivery_id] };
+      expect(await everything(byId)).toMatchObject({ items: [] });
+      expect(await opened.source.count(byId)).toBe(0);
     });
 
     test('where nothing is, nothing comes', async () => {

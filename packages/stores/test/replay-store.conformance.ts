@@ -233,6 +233,7 @@ function letter(changes: Partial<DeadLetter> = {}): DeadLetter {
     payload: Buffer.from('{}'),
     accepted_at: START,
     replay_of: null,
+    target_url: null,
     traceparent: null,
     status: 'open',
     reason: 'answered 500 six times',

@@ -78,6 +78,7 @@ function filteredEvent(disposition: Disposition, event: FilteredEvent): EventRow
     payload: Buffer.from(event.payload_base64, 'base64'),
     accepted_at: event.accepted_at,
     replay_of: null,
+    target_url: null,
     traceparent: event.traceparent,
   };
 }

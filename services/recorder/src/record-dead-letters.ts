@@ -1,4 +1,4 @@
-import { decodeDeadLetter } from '@milena/domain';
+import { decodeDeadLetter, type Delivery } from '@milena/domain';
 import { DEAD_LETTER, GROUPS } from '@milena/log';
 import type { DeadLetter, DeadLetterStore } from '@milena/stores';
 import { eventRowOf } from './storable.ts';
@@ -14,8 +14,9 @@ export function recordDeadLetters(
     topic: DEAD_LETTER,
     decode: (record) => {
       const { delivery, facts } = decodeDeadLetter(record);
-      const { reason, attempts, at } = facts;
-      return [{ ...eventRowOf(delivery), status: 'open', reason, attempts, dead_lettered_at: at }];
+      const { attempts, at } = facts;
+      const standing = standingOf(delivery, facts.reason);
+      return [{ ...eventRowOf(delivery), ...standing, attempts, dead_lettered_at: at }];
     },
     begin: () =>
       beginTable(deps, {
@@ -24,4 +25,13 @@ export function recordDeadLetters(
         happenedAt: (row) => row.dead_lettered_at,
       }),
   };
+}
+
+/**
+ * A copy that was sent elsewhere asks for nothing: its original stands as it did, and with the copy open beside it the next
+ * replay of all would bring the event to the subscription twice. It is kept all the same, as the ledger misses it otherwise.
+ */
+function standingOf({ target_url }: Delivery, reason: string): Pick<DeadLetter, 'status' | 'reason'> {
+  if (target_url === null) return { status: 'open', reason };
+  return { status: 'discarded', reason: `${reason} (a copy that a replay sent to another URL)` };
 }

@@ -35,6 +35,7 @@ export function eventRowOf(delivery: Delivery): EventRow {
     payload: delivery.payload,
     accepted_at: delivery.accepted_at,
     replay_of: delivery.replay_of,
+    target_url: delivery.target_url,
     traceparent: delivery.traceparent,
   };
 }

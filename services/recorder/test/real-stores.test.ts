@@ -68,7 +68,8 @@ async function caughtUp(): Promise<void> {
   while ((await lag()) > 0) await settle();
 }
 
-const deliveries = Array.from({ length: 500 }, () => delivery());
+const elsewhere = delivery({ target_url: 'https://staging.example.com/' });
+const deliveries = [...Array.from({ length: 499 }, () => delivery()), elsewhere];
 const fill = () =>
   log.append(deliveries.flatMap((one) => [deliveryRecord(one), attemptRecord(attempt(one))]));
 
@@ -80,7 +81,7 @@ async function counts() {
   return { events, attempts, success };
 }
 
-test('what the log holds is found in the store, payload and status', async () => {
+test('what the log holds is found in the store, payload, target and status', async () => {
   const recorder = recorderOn();
   await recorder.start();
   await fill();
@@ -89,7 +90,8 @@ test('what the log holds is found in the store, payload and status', async () =>
   const reader = createDeliveryHistory({ clickhouse });
   for (const one of [deliveries[0]!, deliveries[499]!]) {
     expect(await reader.find(one.delivery_id)).toMatchObject({ status: 'delivered', attempts_made: 1 });
-    expect((await reader.event(one.delivery_id))?.payload).toEqual(one.payload);
+    const { payload, target_url } = one;
+    expect(await reader.event(one.delivery_id)).toMatchObject({ payload, target_url });
   }
   expect(await counts()).toEqual({ events: 500, attempts: 500, success: 500 });
 });

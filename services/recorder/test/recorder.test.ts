@@ -62,6 +62,21 @@ describe('what becomes of a record', () => {
     expect(acked).toEqual(['l']);
   });
 
+  test('that of a copy sent to another URL is never open, and tells why', async () => {
+    const { feed, advance, letters } = await startRecorder();
+    const one = delivery({ replay_of: delivery().delivery_id, target_url: 'https://staging.example.com/' });
+    feed('l', deadLetterRecord(one));
+    await advance(500);
+    expect(letters).toEqual([
+      expect.objectContaining({
+        delivery_id: one.delivery_id,
+        status: 'discarded',
+        reason: 'retries used up (a copy that a replay sent to another URL)',
+        target_url: one.target_url,
+      }),
+    ]);
+  });
+
   test.each([
     ['no id', () => ({ ...deliveryRecord(delivery()), headers: {} })],
     ['an id that is none', () => deliveryRecord(delivery({ event_id: "' OR 1=1" }))],

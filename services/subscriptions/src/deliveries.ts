@@ -83,6 +83,7 @@ type NewDelivery = Pick<
   | 'content_type'
   | 'payload'
   | 'replay_of'
+  | 'target_url'
   | 'traceparent'
 >;
 
@@ -99,7 +100,6 @@ async function append(deps: CallDeps, delivery: NewDelivery): Promise<string> {
     deferrals: 0,
     may_repeat: false,
     resumed_at: null,
-    target_url: null,
   };
   await deps.log.append([{ topic: DELIVERIES, ...encodeDelivery(whole) }]);
   return deliveryId;
@@ -132,6 +132,7 @@ export async function sendTest(deps: CallDeps, subscription: Subscription, call:
     content_type: 'application/json',
     payload: Buffer.from(JSON.stringify(payload)),
     replay_of: null,
+    target_url: null,
     traceparent: null,
   });
   call.log.info({ event: 'test.sent', delivery_id, event_id, subscription_id: subscription.id });
@@ -139,8 +140,8 @@ export async function sendTest(deps: CallDeps, subscription: Subscription, call:
 }
 
 /**
- * Delivers an event once more, now, as a delivery of its own. The append comes first: a crash before the dead letter is
- * marked leaves it open, which asks for one more look and loses nothing.
+ * Delivers an event once more, now, as a delivery of its own, to where the first one went. The append comes first: a crash
+ * before the dead letter is marked leaves it open, which asks for one more look and loses nothing.
  * @throws HttpProblem 404, 409 when the subscription is gone or disabled, or 503 when the recorder is behind
  */
 export async function retryDelivery(
@@ -154,7 +155,7 @@ export async function retryDelivery(
   // Stored before the append: a dead letter that comes after it would stay open, and be delivered once more by a replay of all.
   await findDeadLetter(deps, id, call);
   call.signal.throwIfAborted();
-  const { event_id, tenant_id, subscription_id, event_type, content_type, payload, traceparent } = event;
+  const { event_id, tenant_id, subscription_id, event_type, content_type, payload } = event;
   const delivery_id = await append(deps, {
     event_id,
     tenant_id,
@@ -162,7 +163,9 @@ export async function retryDelivery(
     event_type,
     content_type,
     payload,
-    traceparent,
+    // Of a replay to another URL: whoever tries that one again doesn't mean the subscription's own.
+    target_url: event.target_url,
+    traceparent: event.traceparent,
     replay_of: id,
   });
   await deps.deadLetters.setStatus(id, 'replayed').catch((error: unknown) => {

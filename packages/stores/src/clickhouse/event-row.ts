@@ -1,7 +1,7 @@
 import type { EventRow } from '@milena/domain';
 
 export const STORED_EVENT_COLUMNS = `delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, payload,
-  toUnixTimestamp64Milli(accepted_at) AS accepted_ms, replay_of, traceparent`;
+  toUnixTimestamp64Milli(accepted_at) AS accepted_ms, replay_of, target_url, traceparent`;
 
 export type StoredEvent = Omit<EventRow, 'payload' | 'accepted_at'> & {
   payload: string;

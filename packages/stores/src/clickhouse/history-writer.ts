@@ -9,7 +9,7 @@ const EVENTS = {
   name: 'events',
   columns: (
     'delivery_id event_id tenant_id subscription_id event_type content_type payload accepted_at replay_of ' +
-    'traceparent'
+    'target_url traceparent'
   ).split(' '),
   key: { id: 'delivery_id', at: 'accepted_at' },
 };
@@ -47,6 +47,7 @@ function eventCells(row: EventRow): Cell[] {
     row.payload.toString('utf8'),
     acceptedAt(row.delivery_id, row.accepted_at),
     row.replay_of,
+    row.target_url,
     row.traceparent,
   ];
 }

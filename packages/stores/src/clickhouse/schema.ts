@@ -49,10 +49,14 @@ const BY_DELIVERY = `
   INDEX by_delivery delivery_id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX by_accepted accepted_at TYPE minmax GRANULARITY 1`;
 
+/** Came later than its table: rows from before it have none. */
+const EVENT_TARGET = 'target_url LowCardinality(Nullable(String))';
+
 const EVENTS = `
   subscription_id UUID, accepted_at DateTime64(3, 'UTC'), delivery_id UUID, event_id UUID,
   tenant_id LowCardinality(String), event_type LowCardinality(Nullable(String)), content_type LowCardinality(String),
-  payload String CODEC(ZSTD(1)), payload_bytes UInt32 MATERIALIZED length(payload), replay_of Nullable(UUID), traceparent Nullable(String), ${BY_DELIVERY}`;
+  payload String CODEC(ZSTD(1)), payload_bytes UInt32 MATERIALIZED length(payload), replay_of Nullable(UUID), traceparent Nullable(String),
+  ${EVENT_TARGET}, ${BY_DELIVERY}`;
 
 const ATTEMPTS = `
   subscription_id UUID, started_at DateTime64(3, 'UTC'), attempt_id UUID, delivery_id UUID, event_id UUID,
@@ -89,6 +93,7 @@ export function schema(retentionHours: number): string[] {
     table('events', 'ReplacingMergeTree', 'subscription_id, accepted_at, delivery_id', EVENTS),
     table('attempts', 'ReplacingMergeTree', 'subscription_id, started_at, attempt_id', ATTEMPTS),
     table('dispositions', 'ReplacingMergeTree', 'subscription_id, at, delivery_id, what', DISPOSITIONS),
+    `ALTER TABLE events ADD COLUMN IF NOT EXISTS ${EVENT_TARGET}`,
     "ALTER TABLE attempts MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild'",
     `ALTER TABLE attempts ADD PROJECTION IF NOT EXISTS ${MINUTES}`,
     // What did this before there was the projection, and could lose a minute whose insert was killed halfway.

@@ -54,6 +54,7 @@ export function event(over: Partial<EventRow> = {}): EventRow {
     payload: Buffer.from('{"a":1}'),
     accepted_at,
     replay_of: null,
+    target_url: null,
     traceparent: null,
     ...over,
   };

@@ -28,7 +28,8 @@ function hasIngestKey(principal: Principal | null): boolean {
 function checkAccess(live: LiveSubscription, request: Request, nowMs: number): void {
   if (live.secrets?.length === 0 || hasIngestKey(request.principal)) return;
   if (live.secrets === null) {
-    const detail = 'The secret of the subscription lies under another SECRETS_KEY, so no signature can be checked.';
+    const detail =
+      'The secret of the subscription lies under another SECRETS_KEY, so no signature can be checked.';
     throw new HttpProblem(503, 'secret-unreadable', detail, { headers: { 'retry-after': '60' } });
   }
   const { headers, body, principal } = request;

@@ -22,7 +22,7 @@ export interface LiveTail {
 }
 
 /** Attempts as they are stored, for everybody who listens. */
-export interface SharedTail {
+interface SharedTail {
   of(follower: Follower): LiveTail;
   listeners(): number;
   /** Ends every stream; no new one is taken. */

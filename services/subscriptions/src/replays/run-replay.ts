@@ -41,18 +41,27 @@ export async function runReplay(
   const source = deps.replaySources[work.filter.source];
   const pace = createPace(deps, work.rate_per_s);
   let { cursor, batch: begun } = work;
+  const ended = (): boolean => lease.signal.aborted;
+  /** Looking delivers nothing, so a source that finds nothing for long stretches is gone through without a wait. */
+  let idle = false;
   for (;;) {
-    if (begun === null) await pace.turn(lease.signal);
-    if (lease.signal.aborted) return null;
+    if (begun === null && !idle) await pace.turn(lease.signal);
+    if (ended()) return null;
     const bounds = { end: begun?.end ?? null, limit: pace.batch, max_bytes: BATCH_BYTES };
     const { items, end } = await source.next(work.filter, cursor, bounds);
     if (end === null) return { state: 'done', error: null };
+    if (idle && items.length > 0) {
+      // By now live traffic may be waiting.
+      await pace.turn(lease.signal);
+      if (ended()) return null;
+    }
     const batch: ReplayBatch = begun ?? { end, at: deps.clock.now() };
     const { deliveries, failed } = await makeDeliveries(deps.subscriptions, work, batch.at, items);
     if (!(await append(work, batch, deliveries, { begun: begun !== null, lease, deps }))) return null;
     if (!(await commit(work, batch, { deliveries, failed, pace, lease, deps }))) return null;
     cursor = batch.end;
     begun = null;
+    idle = deliveries.length === 0;
   }
 }
 

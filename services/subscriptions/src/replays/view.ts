@@ -22,10 +22,12 @@ export const replaySchema = z
     rate_per_s: z.number(),
     state: z.enum(REPLAY_STATES),
     total: z.int().meta({ description: 'Counted when it was planned.' }),
-    done: z.int(),
+    done: z.int().meta({ description: 'Handed on to be delivered; the history tells what became of each.' }),
     failed: z.int().meta({ description: 'Passed over: their subscription is gone or disabled.' }),
     rate: z.number().nullable().meta({ description: 'Items a second of late.' }),
-    eta: time.nullable().meta({ description: 'When it will be done, at that rate.' }),
+    eta: time.nullable().meta({
+      description: 'When it will be done, at that rate; null until it has come to its first item.',
+    }),
     error: z.string().nullable(),
     created_at: time,
     started_at: time.nullable(),
@@ -55,9 +57,10 @@ export function toReplay(replay: Replay, now: number): z.infer<typeof replaySche
   };
 }
 
+/** A job that has done nothing yet may still wait for somebody to carry it on: how long, nobody knows. */
 function etaOf(replay: Replay, now: number): string | null {
   const { state, total, done, failed, observed_rate, rate_per_s } = replay;
-  if (state !== 'running') return null;
+  if (state !== 'running' || done + failed === 0) return null;
   const left = Math.max(0, total - done - failed);
   return toTime(Math.ceil(now + (left / (observed_rate ?? rate_per_s)) * 1000));
 }

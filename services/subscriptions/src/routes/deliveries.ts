@@ -144,7 +144,8 @@ function retry({ as }: RouteDeps): Route {
     tag,
     summary: 'Deliver the event again, now',
     description:
-      'A new delivery with an id of its own and the same event id. An open dead letter of the first is marked as replayed.',
+      'A new delivery with an id of its own and the same event id, to where the first one went: for a replay with ' +
+      '`target_url` that is that URL. An open dead letter of the first is marked as replayed.',
     access: 'admin',
     params: idParams,
     replies: { 202: { description: 'Queued.', schema: replayedSchema } },

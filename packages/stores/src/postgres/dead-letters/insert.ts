@@ -7,9 +7,9 @@ export async function insertDeadLetters(pg: Queryable, letters: readonly DeadLet
   if (letters.length === 0) return;
   await pg.query(
     `INSERT INTO dead_letters (delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, payload,
-       accepted_at, replay_of, traceparent, status, reason, attempts, dead_lettered_at)
+       accepted_at, replay_of, target_url, traceparent, status, reason, attempts, dead_lettered_at)
      SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::bytea[],
-       $8::timestamptz[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::int[], $14::timestamptz[])
+       $8::timestamptz[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::int[], $15::timestamptz[])
        AS l (delivery_id)
      ORDER BY l.delivery_id
      ON CONFLICT (delivery_id) DO NOTHING`,
@@ -23,6 +23,7 @@ export async function insertDeadLetters(pg: Queryable, letters: readonly DeadLet
       letters.map((letter) => letter.payload),
       letters.map((letter) => timeOf(letter.accepted_at)),
       letters.map((letter) => letter.replay_of),
+      letters.map((letter) => letter.target_url),
       letters.map((letter) => letter.traceparent),
       letters.map((letter) => letter.status),
       letters.map((letter) => letter.reason),

@@ -26,9 +26,10 @@ export async function listDeadLetters(
     values.push(timeOf(after.at), after.id);
     conditions.push(`(dead_lettered_at, delivery_id) < ($${values.length - 1}, $${values.length})`);
   }
+  // The column itself: its bare name would be the number that is selected, in whose order there is no index.
   const { rows } = await pg.query<Omit<DeadLetter, 'payload'>>(
     `SELECT ${DEAD_LETTER_COLUMNS} FROM dead_letters WHERE ${conditions.join(' AND ')}
-     ORDER BY dead_lettered_at DESC, delivery_id DESC LIMIT $1`,
+     ORDER BY dead_letters.dead_lettered_at DESC, delivery_id DESC LIMIT $1`,
     values,
   );
   return pageOf(rows, page.limit, (row) => ({ at: row.dead_lettered_at, id: row.delivery_id }));

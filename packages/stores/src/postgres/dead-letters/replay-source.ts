@@ -50,6 +50,8 @@ function conditionsOf(filter: ReplayFilter) {
     conditions.push(condition.replace(/\$(\d)/g, (_, n: string) => `$${first + Number(n)}`));
   };
   add('status = ANY ($1::text[])', filter.statuses);
+  // Copies that went elsewhere are among the discarded alone: of all others their index tells enough.
+  if (filter.statuses.includes('discarded')) conditions.push('target_url IS NULL');
   add('dead_lettered_at < $1', timeOf(filter.until));
   if (filter.since !== null) add('dead_lettered_at >= $1', timeOf(filter.since));
   if (filter.subscription_id !== null) add('subscription_id = $1', filter.subscription_id);

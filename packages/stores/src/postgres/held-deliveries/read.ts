@@ -23,7 +23,7 @@ export function createHeldDeliveries({ pg }: { pg: Queryable }): DeliveryReader 
   };
   return {
     find: (deliveryId) => one<DeliveryView>(VIEW, deliveryId),
-    event: (deliveryId) => one<EventRow>(`${IDENTITY}, payload, traceparent`, deliveryId),
+    event: (deliveryId) => one<EventRow>(`${IDENTITY}, payload, target_url, traceparent`, deliveryId),
     list: (filter, page) => listHeld(pg, filter, page),
   };
 }

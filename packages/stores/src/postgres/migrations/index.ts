@@ -1,11 +1,13 @@
 import { apiKeys } from './002-api-keys.ts';
 import { apiKeyRevocation } from './005-api-key-revocation.ts';
 import { deadLetters } from './004-dead-letters.ts';
+import { deadLetterTargets } from './011-dead-letter-targets.ts';
 import { heldDeliveries } from './006-held-deliveries.ts';
 import { replays } from './007-replays.ts';
 import { operatorNotices } from './008-operator-notices.ts';
 import { formerSubscriptions } from './009-former-subscriptions.ts';
 import { releaseSteps } from './010-release-steps.ts';
+import { deadLetterLists } from './012-dead-letter-lists.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -27,4 +29,6 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   operatorNotices,
   formerSubscriptions,
   releaseSteps,
+  deadLetterTargets,
+  deadLetterLists,
 ];
