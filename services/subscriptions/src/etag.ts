@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { HttpProblem } from '@milena/http';
 
 type Headers = Readonly<Record<string, string | undefined>>;
@@ -29,6 +30,23 @@ export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
+/** What is read beside the fields that a write changes, and changes by itself. */
+interface Beside {
+  health: string;
+  failing_since: string | null;
+  held: { count: number; oldest_at: string | null };
+}
+
+/** Of all that is read; If-Match takes it for its version. That alone as long as nothing beside it is unusual. */
+export function etagOfRead({ version, health, failing_since, held }: Beside & { version: number }): string {
+  if (health === 'healthy' && failing_since === null && held.count === 0) return etagOf(version);
+  const beside = JSON.stringify([health, failing_since, held.count, held.oldest_at]);
+  return `"${version}-${createHash('sha256').update(beside).digest('hex').slice(0, 12)}"`;
+}
+
+/** Of a tag that was given out. */
+const VERSION = /^([1-9]\d{0,14})(-[0-9a-f]{12})?$/;
+
 /**
  * Reads If-Match (RFC 9110 section 13.1.1). A well-formed tag that we never gave out matches nothing.
  * @throws HttpProblem 400 when it is no list of strong entity tags
@@ -45,7 +63,7 @@ export function readIfMatch(headers: Headers): VersionCondition {
       'If-Match must be * or the ETag as it was given, such as "3".',
     );
   }
-  return tags.map((tag) => (/^[1-9]\d{0,14}$/.test(tag.opaque) ? Number(tag.opaque) : Number.NaN));
+  return tags.map((tag) => Number(VERSION.exec(tag.opaque)?.[1] ?? Number.NaN));
 }
 
 /**
@@ -67,10 +85,10 @@ export function preconditionFailed(current: number): HttpProblem {
   );
 }
 
-/** True when If-None-Match (weak comparison, RFC 9110 section 13.1.2) names the current version: the answer is 304. */
-export function isNotModified(headers: Headers, current: number): boolean {
+/** True when If-None-Match (weak comparison, RFC 9110 section 13.1.2) names the current tag: the answer is 304. */
+export function isNotModified(headers: Headers, current: string): boolean {
   const value = headers['if-none-match'];
   if (value === undefined) return false;
   if (value.trim() === '*') return true;
-  return parseTags(value)?.some((tag) => tag.opaque === String(current)) ?? false;
+  return parseTags(value)?.some((tag) => `"${tag.opaque}"` === current) ?? false;
 }

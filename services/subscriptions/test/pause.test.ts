@@ -63,6 +63,21 @@ test('a pause shows what is held, since when, alone and in lists', async () => {
   expect((await api.call('GET', PATH)).body.data).toMatchObject([{ id, held }]);
 });
 
+test('what it holds and how it is are part of what is read, and its tag is good for a write', async () => {
+  const { id } = await api.subscribe({ paused: true });
+  const at = (tag: string) => api.call('GET', `${PATH}/${id}`, undefined, { 'if-none-match': tag });
+  await hold(id, 1);
+  const holding = await at('"1"');
+  expect(holding).toMatchObject({ status: 200, body: { held: { count: 1 } } });
+  const tag = String(holding.headers['etag']);
+  expect((await at(tag)).status).toBe(304);
+  await api.health.setHealth(id, 'failing', START);
+  const failing = await at(tag);
+  expect(failing).toMatchObject({ status: 200, body: { health: 'failing' } });
+  const write = await api.call('PATCH', `${PATH}/${id}`, {}, { 'if-match': String(failing.headers['etag']) });
+  expect([write.status, write.headers['etag']]).toEqual([200, '"2"']);
+});
+
 test('a resume gives everything back in order of acceptance, as it was, and nothing twice', async () => {
   const { id } = await api.subscribe({ paused: true });
   const deliveries = await hold(id, 250);

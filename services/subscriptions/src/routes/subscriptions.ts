@@ -4,7 +4,7 @@ import { withoutCredentials } from '../credential-headers.ts';
 import { defined } from '../defined.ts';
 import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
-import { etagOf, isNotModified } from '../etag.ts';
+import { etagOf, etagOfRead, isNotModified } from '../etag.ts';
 import { createBody, patchBody, replaceBody } from '../subscription-body.ts';
 import { withHeld } from '../with-held.ts';
 import {
@@ -105,10 +105,10 @@ function read({ as }: RouteDeps): Route {
     handler: async ({ principal, params, headers: requestHeaders }) => {
       const deps = as(principal);
       const subscription = await findSubscription(deps, params.id);
-      const headers = { etag: etagOf(subscription.version) };
-      if (isNotModified(requestHeaders, subscription.version)) return { status: 304, headers };
       const [body] = await withHeld(deps.held, [withoutCredentials(subscription)]);
-      return { status: 200, headers, body };
+      const etag = body === undefined ? etagOf(subscription.version) : etagOfRead(body);
+      if (isNotModified(requestHeaders, etag)) return { status: 304, headers: { etag } };
+      return { status: 200, headers: { etag }, body };
     },
   });
 }
