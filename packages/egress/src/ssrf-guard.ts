@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { OperatorError } from '@milena/runtime';
 import ipaddr from 'ipaddr.js';
 import { GLOBAL_IPV6, IPV4_IN_IPV6, SPECIAL_IPV4, SPECIAL_IPV6 } from './special-ranges.ts';
 
@@ -52,7 +53,7 @@ function parseAllowed(entry: string): Range {
     Number(bits) <= maxBits &&
     !address.includes('%');
   if (!valid) {
-    throw new Error(
+    throw new OperatorError(
       `ALLOWED_PRIVATE_TARGETS: "${entry}" is no CIDR; write a range like 10.0.0.0/8 or fd00::/8, one address like 10.1.2.3/32`,
     );
   }
@@ -61,7 +62,7 @@ function parseAllowed(entry: string): Range {
     .networkAddressFromCIDR(`${range[0].toString()}/${bits}`)
     .toString();
   if (network !== range[0].toString()) {
-    throw new Error(
+    throw new OperatorError(
       `ALLOWED_PRIVATE_TARGETS: "${entry}" has bits set after the prefix; write ${network}/${bits} for the whole range, or ${address}/${maxBits} for this address`,
     );
   }

@@ -57,15 +57,20 @@ export interface DataDir {
 /**
  * Makes the directory and locks it. A lock left behind by a killed process is taken over at once: it names a process
  * that no longer runs, or another one that got the same pid.
- * @throws DataDirInUseError
+ * @throws DataDirInUseError, or OperatorError when it can't be written to
  */
 export function openDataDir(directory: string): DataDir {
   const root = path.resolve(directory);
-  mkdirSync(root, { recursive: true, mode: 0o700 });
   const lock = path.join(root, 'lock');
   // Written apart and linked into place, so that nobody ever reads a lock that is only half there.
   const mine = `${lock}.${process.pid}`;
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beginning(process.pid) }), { mode: 0o600 });
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beginning(process.pid) }), { mode: 0o600 });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new OperatorError(`DATA_DIR=${directory} is no directory that can be written to: ${message}`);
+  }
   try {
     take(lock, mine, root);
   } finally {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { OperatorError } from '@milena/runtime';
 import { DataDirInUseError, openDataDir } from '../src/data-dir.ts';
 
 let directory: string;
@@ -26,6 +27,15 @@ describe('the data directory', () => {
     } finally {
       other.kill('SIGKILL');
       await new Promise((resolve) => other.once('exit', resolve));
+    }
+  });
+
+  it('that can not be made or written to is told by the name of its setting, without a stack', () => {
+    const file = path.join(directory, 'file');
+    writeFileSync(file, '');
+    for (const place of [file, path.join(file, 'below')]) {
+      expect(() => openDataDir(place)).toThrow(OperatorError);
+      expect(() => openDataDir(place)).toThrow(`DATA_DIR=${place} is no directory that can be written to: E`);
     }
   });
 
