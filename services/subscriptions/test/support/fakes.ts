@@ -1,5 +1,12 @@
 import { decodeDelivery, newId, type Attempt, type AttemptView, type EventRow } from '@milena/domain';
-import { DELIVERIES, GROUPS, LogUnavailableError, type GroupLag, type LogRecord } from '@milena/log';
+import {
+  DELIVERIES,
+  GROUPS,
+  LogUnavailableError,
+  retryTopic,
+  type GroupLag,
+  type LogRecord,
+} from '@milena/log';
 import {
   BadCursorError,
   LEDGER_KINDS,
@@ -160,7 +167,7 @@ export function createFakeLog() {
         topics.map((topic) => ({ topic, records: end - mark, partitions: [{ mark, end }] })),
       );
     },
-    retryTopics: () => Promise.resolve<string[]>([]),
+    retryTopics: () => Promise.resolve(['10s', '30s', '1m'].map(retryTopic)),
     append: (appended: readonly LogRecord[]) => {
       if (state.away) return Promise.reject(new LogUnavailableError('away'));
       records.push(...appended);
