@@ -30,7 +30,11 @@ export const subscriptionDetailSchema = subscriptionSchema
   .extend({ held: heldSchema })
   .meta({ id: 'SubscriptionDetail' });
 
-export const etagHeader = { ETag: { description: 'The version, and what else is read where that is unusual; for If-Match and If-None-Match.' } };
+export const etagHeader = {
+  ETag: {
+    description: 'The version, and what else is read where that is unusual; for If-Match and If-None-Match.',
+  },
+};
 export const ifMatchHeader = {
   'If-Match': { description: 'Write only if the ETag still is this one; otherwise 412.', example: '"1"' },
 };
