@@ -100,6 +100,17 @@ export function describeSpells(world: () => { clock: TestClock; stores: Subscrip
       expect(await disable(start)).toBe(false);
     });
 
+    test('does not come back after the subscription was enabled again, whatever an attempt from before still tells', async () => {
+      await fail(start);
+      expect(await disable(start)).toBe(true);
+      clock.advance(1000);
+      await edit({ enabled: true });
+      expect(await health()).toEqual({ health: 'healthy', failing_since: null });
+      await fail(start);
+      expect(await health()).toEqual({ health: 'failing', failing_since: iso(start + 1000) });
+      expect(await disable(start)).toBe(false);
+    });
+
     test('begins anew at the end of a pause', async () => {
       await fail(start);
       await edit({ paused: true });

@@ -29,32 +29,48 @@ type ReleaserDeps = Pick<SubscriptionsDeps, 'releases' | 'log' | 'clock' | 'logg
 export function createReleaser(deps: ReleaserDeps): Rounds {
   const { releases, clock, logger } = deps;
   let busyUntil = 0;
-  let measuredAt = -Infinity;
+  /** Subscriptions whose last step failed, and until when they are left alone. */
+  const resting = new Map<string, number>();
+
+  async function turn(due: DueRelease): Promise<void> {
+    const { subscription_id } = due;
+    if ((resting.get(subscription_id) ?? 0) > clock.now()) return;
+    try {
+      if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
+      resting.delete(subscription_id);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError || error instanceof LogUnavailableError) throw error;
+      // Of this one, it seems: the others do not wait for it.
+      logger.error({ event: 'release.failed', subscription_id, err: error });
+      resting.set(subscription_id, clock.now() + FAILED_MS);
+    }
+  }
 
   return createRounds(clock, async (stopping) => {
     try {
-      let failed = false;
       for (const due of await releases.due()) {
         if (stopping.aborted) return null;
-        try {
-          if ((await step(deps, due)) > 0) busyUntil = clock.now() + STAYS_BUSY_MS;
-        } catch (error) {
-          // Of one subscription, it seems: the others do not wait for it.
-          if (error instanceof StoreUnavailableError || error instanceof LogUnavailableError) throw error;
-          logger.error({ event: 'release.failed', subscription_id: due.subscription_id, err: error });
-          failed = true;
-        }
+        await turn(due);
       }
-      if (clock.now() - measuredAt >= MEASURE_MS) {
-        measuredAt = clock.now();
-        await measure(deps);
-      }
-      if (failed) return FAILED_MS;
       return clock.now() < busyUntil ? BUSY_MS : IDLE_MS;
     } catch (error) {
       logger.error({ event: 'release.failed', err: error });
       return FAILED_MS;
     }
+  });
+}
+
+/** Shows how much is held. Counting millions may take as long as a statement may; no release waits for it. */
+export function createHeldCount({ releases, clock, logger, metrics }: ReleaserDeps): Rounds {
+  return createRounds(clock, async () => {
+    try {
+      const { count, oldest_at } = await releases.totals();
+      metrics.heldDeliveries.set(count);
+      metrics.heldOldest.set(oldest_at === null ? 0 : Math.max(0, clock.now() - oldest_at) / 1000);
+    } catch (error) {
+      logger.warn({ event: 'held.not_counted', err: error });
+    }
+    return MEASURE_MS;
   });
 }
 
@@ -81,28 +97,23 @@ async function step(deps: ReleaserDeps, due: DueRelease): Promise<number> {
 }
 
 function released(held: readonly HeldDelivery[], now: number): LogRecord[] {
-  return held.flatMap(({ delivery }) => [
+  return held.flatMap(({ delivery, held_at }) => [
     // Later than the release before, whoever's clock that went by: what is held again is told from a repeat by it.
     {
       topic: DELIVERIES,
       ...encodeDelivery({ ...delivery, resumed_at: Math.max(now, (delivery.resumed_at ?? 0) + 1) }),
     },
-    dispositionRecord(delivery, 'resumed', 'the pause of the subscription is over', now),
+    // Nor earlier than that it was held, or it would seem to be still.
+    dispositionRecord(
+      delivery,
+      'resumed',
+      'the pause of the subscription is over',
+      Math.max(now, held_at + 1),
+    ),
   ]);
 }
 
 function cancelled(held: readonly HeldDelivery[], now: number): LogRecord[] {
   const why = 'the subscription was deleted or disabled while it was paused';
   return held.map(({ delivery }) => dispositionRecord(delivery, 'cancelled', why, now));
-}
-
-/** Of millions it may take longer than a statement may; nothing is released any later for that. */
-async function measure({ releases, clock, metrics, logger }: ReleaserDeps): Promise<void> {
-  try {
-    const { count, oldest_at } = await releases.totals();
-    metrics.heldDeliveries.set(count);
-    metrics.heldOldest.set(oldest_at === null ? 0 : Math.max(0, clock.now() - oldest_at) / 1000);
-  } catch (error) {
-    logger.warn({ event: 'held.not_counted', err: error });
-  }
 }

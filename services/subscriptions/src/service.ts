@@ -4,7 +4,7 @@ import { createLiveTail } from './live-tail/live-tail.ts';
 import { createMaintenance } from './maintenance.ts';
 import { narrow } from './narrow.ts';
 import { createNotifier } from './operator/notifier.ts';
-import { createReleaser } from './releaser.ts';
+import { createHeldCount, createReleaser } from './releaser.ts';
 import { createReplayRunner } from './replays/runner.ts';
 import { createReseal } from './reseal.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
@@ -53,7 +53,13 @@ export function createSubscriptionsService(deps: SubscriptionsDeps): Subscriptio
   const bounds = { all, each: Math.ceil(all / SHARES) };
   const liveTail = createLiveTail({ attempts, clock, logger, bounds });
   const maintenance = createMaintenance(deps);
-  const others = [createReseal(deps), createReleaser(deps), createReplayRunner(deps), createNotifier(deps)];
+  const others = [
+    createReseal(deps),
+    createReleaser(deps),
+    createHeldCount(deps),
+    createReplayRunner(deps),
+    createNotifier(deps),
+  ];
   const routeDeps: RouteDeps = { as: (caller) => narrow(deps, liveTail.of(caller), caller) };
   return {
     routes: [

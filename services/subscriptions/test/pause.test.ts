@@ -149,6 +149,41 @@ test('what can not be given back of one subscription holds up no other', async (
   expect((await api.call('GET', `${PATH}/${bad.id}`)).body.held.count).toBe(3);
 });
 
+test('what fails of one subscription is tried again after a while, and slows down nobody meanwhile', async () => {
+  const [bad, good] = [await api.subscribe({ paused: true }), await api.subscribe({ paused: true })];
+  await hold(bad.id, 3);
+  await hold(good.id, 2000);
+  const steps: { of: string; at: number }[] = [];
+  api.faults.append = (records) => {
+    const of = records.some(({ key }) => key === bad.id) ? 'bad' : 'good';
+    steps.push({ of, at: clock.now() });
+    return of === 'bad' && steps.filter((step) => step.of === 'bad').length < 6
+      ? Promise.reject(new RangeError('too large for the log'))
+      : api.log.append(records);
+  };
+  await api.service.start();
+  for (const { id } of [bad, good]) await api.call('POST', `${PATH}/${id}/resume`, { rate_per_s: 1000 });
+  await after(clock, () => given().length === 2003);
+  const apart = (of: string): number[] => {
+    const times = steps.filter((step) => step.of === of).map(({ at }) => at);
+    return times.slice(1).map((at, n) => at - (times[n] ?? 0));
+  };
+  expect(apart('bad')).toHaveLength(5);
+  expect(Math.min(...apart('bad'))).toBeGreaterThanOrEqual(2000);
+  expect(Math.min(...apart('good'))).toBeLessThan(2000);
+});
+
+test('a slow count of what is held keeps no release waiting', async () => {
+  const { id } = await api.subscribe({ paused: true });
+  await hold(id, 3);
+  let counted: (totals: { count: number; oldest_at: null }) => void = () => undefined;
+  api.faults.totals = () => new Promise((resolve) => (counted = resolve));
+  await api.service.start();
+  await api.call('POST', `${PATH}/${id}/resume`, { rate_per_s: 5000 });
+  await after(clock, () => given().length === 3);
+  counted({ count: 0, oldest_at: null });
+});
+
 test('a release is later than the one before it, though that went by a clock that was ahead', async () => {
   const { id } = await api.subscribe({ paused: true });
   const ahead = START + 60_000;

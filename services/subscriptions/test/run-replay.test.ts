@@ -56,7 +56,7 @@ async function run(
       },
     },
   } as unknown as ReplayDeps;
-  const lease = { owner: ids.unknown, signal: stopping.signal, holds: () => true };
+  const lease = { owner: ids.unknown, signal: stopping.signal, holds: () => true, rest: () => undefined };
   const state = { over: false };
   const running = runReplay({ ...WORK, rate_per_s: rate }, lease, deps).finally(() => (state.over = true));
   while (!state.over) {

@@ -10,8 +10,8 @@ import { STORED_EVENT_COLUMNS, toEventRow, type StoredEvent } from './event-row.
  * that hardly occurs is found soon.
  */
 const LOOKS = [1000, 9000];
-/** Of one look: all of it may match, and be in memory at once, when a step is made again after a crash. */
-const LOOK_BYTES = 32 * 1024 * 1024;
+/** Of one look: all of a step's may match, and be in memory at once, when it is made again after a crash. */
+const LOOK_BYTES = 16 * 1024 * 1024;
 
 interface Match extends ReplayPosition {
   bytes: number;

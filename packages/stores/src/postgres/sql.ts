@@ -7,3 +7,4 @@ export const msTime = (column: string): string => `(extract(epoch FROM ${column}
 
 /** A parameter for a timestamptz column from ms since the epoch. */
 export const timeOf = (ms: number): string => new Date(ms).toISOString();
+export const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeOf(ms));

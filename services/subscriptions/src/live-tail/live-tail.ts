@@ -132,7 +132,7 @@ async function* stream(
         remember(sent, attempt);
         yield attemptFrame(attempt).text;
       }
-      yield (mayHaveMark(choice, batch) ? markFrame(batch.mark) : heartbeatFrame(null)).text;
+      yield markFrame(batch.mark).text;
       batch = await attempts.tail(batch.mark, BATCH, choice.tenant_id);
     }
     for (let frame = await listener.next(); frame !== null; frame = await listener.next()) {

@@ -8,6 +8,7 @@ import { createPace, type Pace } from './pace.ts';
 
 /** Of one batch: what a crash may leave in doubt, and what is in memory at once. */
 const BATCH_BYTES = 4 * 1024 * 1024;
+const APPENDED_AT_ONCE = 500;
 
 export type ReplayDeps = Pick<
   SubscriptionsDeps,
@@ -21,6 +22,8 @@ interface Lease {
   signal: AbortSignal;
   /** Whether the lease surely is ours at this moment. */
   holds(): boolean;
+  /** The job is about to wait, with nothing in hand. */
+  rest(): void;
 }
 
 /**
@@ -51,9 +54,10 @@ export async function runReplay(
     const { items, end } = await source.next(work.filter, cursor, bounds);
     if (end === null) return { state: 'done', error: null };
     if (idle && items.length > 0) {
-      // By now live traffic may be waiting.
-      await pace.turn(lease.signal);
-      if (ended()) return null;
+      // By now live traffic may be waiting. It is read again when its turn has come.
+      idle = false;
+      lease.rest();
+      continue;
     }
     const batch: ReplayBatch = begun ?? { end, at: deps.clock.now() };
     const { deliveries, failed } = await makeDeliveries(deps.subscriptions, work, batch.at, items);
@@ -83,10 +87,13 @@ async function append(
     const counts = { deliveries: deliveries.length, missing: missing.length };
     deps.logger.info({ event: 'replay.batch_resolved', replay_id: work.id, ...counts });
   } else if (!(await deps.replayLeases.begin(work.id, lease.owner, batch))) return false;
-  // From here on the deliveries may be in the log: somebody else may take over, but only once the lease is over.
-  if (!lease.holds()) return false;
-  const records = missing.map((delivery) => ({ topic: DELIVERIES, ...encodeDelivery(delivery) }));
-  if (records.length > 0) await deps.log.append(records);
+  // A batch that is made again may be larger than it was: what has come to an end since then belongs to it, too.
+  for (let at = 0; at < missing.length; at += APPENDED_AT_ONCE) {
+    // From here on the deliveries may be in the log: somebody else may take over, but only once the lease is over.
+    if (!lease.holds()) return false;
+    const slice = missing.slice(at, at + APPENDED_AT_ONCE);
+    await deps.log.append(slice.map((delivery) => ({ topic: DELIVERIES, ...encodeDelivery(delivery) })));
+  }
   return true;
 }
 

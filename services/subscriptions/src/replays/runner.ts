@@ -111,7 +111,7 @@ async function carryOn(
  */
 async function run(
   work: ReplayWork,
-  lease: Parameters<typeof runReplay>[1],
+  lease: Omit<Parameters<typeof runReplay>[1], 'rest'>,
   deps: ReplayDeps & { slots: Slots },
 ): Promise<ReplayEnding | null> {
   const { replaySources, replayLeases, slots } = deps;
@@ -132,7 +132,7 @@ async function run(
   const commit: typeof replayLeases.commit = (...done) => replayLeases.commit(...done).finally(endStep);
   const sources = { dead_letters: inStep(replaySources.dead_letters), events: inStep(replaySources.events) };
   const stepwise = { ...deps, replaySources: sources, replayLeases: { ...replayLeases, commit } };
-  return runReplay(work, lease, stepwise).finally(endStep);
+  return runReplay(work, { ...lease, rest: endStep }, stepwise).finally(endStep);
 }
 
 interface Slots {

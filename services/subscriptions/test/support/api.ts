@@ -84,7 +84,11 @@ export async function startApi(
   const secretBox = createSecretBox(Buffer.alloc(32, 7));
   const stores = { pg, secretBox, clock };
   const log = createFakeLog();
-  const faults: { append: typeof log.append | null } = { append: null };
+  const releases = createReleaseStore(stores);
+  const faults: { append: typeof log.append | null; totals: typeof releases.totals | null } = {
+    append: null,
+    totals: null,
+  };
   const deliveries = createFakeDeliveries();
   const attempts = createFakeAttempts();
   const stats = createFakeStats();
@@ -117,7 +121,7 @@ export async function startApi(
     cancellations: createCancellationStore(stores),
     deadLetters,
     held,
-    releases: createReleaseStore(stores),
+    releases: { ...releases, totals: () => (faults.totals ?? releases.totals)() },
     replays: createReplayStore(stores),
     replayLeases: createReplayLeases(stores),
     replaySources: { dead_letters: createDeadLetterSource(stores), events: createFakeEventSource() },

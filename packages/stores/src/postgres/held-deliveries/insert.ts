@@ -1,8 +1,6 @@
 import type { HeldDelivery } from '../../held-ports.ts';
 import type { Queryable } from '../client.ts';
-import { timeOf } from '../sql.ts';
-
-const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeOf(ms));
+import { timeOf, timeOrNull } from '../sql.ts';
 
 /**
  * One statement for the whole batch, in its order. A row that was released is taken back only by a later hold, which

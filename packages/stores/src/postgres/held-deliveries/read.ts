@@ -2,7 +2,7 @@ import type { EventRow } from '@milena/domain';
 import { decodeCursor, idOrder, pageOf } from '../../cursor.ts';
 import type { DeliveryFilter, DeliveryReader, DeliveryView, Page, PageRequest } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
-import { msTime, timeOf } from '../sql.ts';
+import { msTime, timeOrNull } from '../sql.ts';
 
 const IDENTITY = `delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of,
   ${msTime('accepted_at')} AS accepted_at`;
@@ -35,7 +35,6 @@ async function listHeld(
 ): Promise<Page<DeliveryView>> {
   const after = page.cursor === null ? null : decodeCursor(page.cursor);
   if (status !== 'held') return { data: [], next_cursor: null };
-  const timeOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : timeOf(ms));
   const { rows } = await pg.query<DeliveryView>(
     `SELECT ${VIEW} FROM held_deliveries
      WHERE released_at IS NULL AND subscription_id = $2 AND ($3::text IS NULL OR event_type = $3)
@@ -47,9 +46,9 @@ async function listHeld(
       page.limit + 1,
       subscription_id,
       event_type ?? null,
-      timeOrNull(since),
-      timeOrNull(until),
-      timeOrNull(after?.at),
+      timeOrNull(since ?? null),
+      timeOrNull(until ?? null),
+      timeOrNull(after?.at ?? null),
       after === null ? null : idOrder(after.id),
     ],
   );

@@ -30,5 +30,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   formerSubscriptions,
   releaseSteps,
   deadLetterTargets,
-  deadLetterLists,
+  ...deadLetterLists,
 ];

@@ -1,6 +1,6 @@
 import { newId, OPERATOR_SUBSCRIPTION_ID } from '@milena/domain';
 import type { Queryable } from '../client.ts';
-import { timeOf } from '../sql.ts';
+import { timeOf, timeOrNull } from '../sql.ts';
 
 interface Disabling {
   id: string;
@@ -31,15 +31,7 @@ export async function disableSubscription(
        FROM disabled d LEFT JOIN subscription_health h ON h.subscription_id = d.id
        WHERE d.id <> $5 AND EXISTS (SELECT 1 FROM subscriptions o WHERE o.id = $5))
      SELECT count(*)::int AS disabled FROM disabled`,
-    [
-      id,
-      reason,
-      timeOf(nowMs),
-      newId(nowMs),
-      OPERATOR_SUBSCRIPTION_ID,
-      target,
-      since === null ? null : timeOf(since),
-    ],
+    [id, reason, timeOf(nowMs), newId(nowMs), OPERATOR_SUBSCRIPTION_ID, target, timeOrNull(since)],
   );
   return (rows[0]?.disabled ?? 0) > 0;
 }

@@ -11,14 +11,15 @@ export async function judgeAnew(
   nowMs: number,
 ): Promise<void> {
   const { id } = before;
-  if (enabled === true && !before.enabled) {
-    await tx.query('DELETE FROM subscription_health WHERE subscription_id = $1', [id]);
-  } else if (target_url !== undefined && target_url !== before.target_url) {
-    // Not deleted: an operator who was told that it fails is then told that this is over.
+  const reEnabled = enabled === true && !before.enabled;
+  if (reEnabled || (target_url !== undefined && target_url !== before.target_url)) {
+    // Not deleted: what an attempt from before still writes would bring the old spell back. And an operator who was told that
+    // it fails is told that this is over, but for one that was disabled: nothing has recovered.
     await tx.query(
-      `UPDATE subscription_health SET health = 'healthy', failing_since = NULL, changed_at = $2
-       WHERE subscription_id = $1 AND health <> 'healthy'`,
-      [id, timeOf(nowMs)],
+      `UPDATE subscription_health SET health = 'healthy', failing_since = NULL, changed_at = $2,
+         told_since = CASE WHEN $3 THEN NULL ELSE told_since END
+       WHERE subscription_id = $1 AND ($3 OR health <> 'healthy')`,
+      [id, timeOf(nowMs), reEnabled],
     );
   } else if (paused === false && before.paused) {
     // Until an attempt succeeds it has not recovered, but the time of the pause is nothing the endpoint did.

@@ -1,7 +1,7 @@
 import type { Health } from '@milena/domain';
 import type { HealthSeen } from '../../health-ports.ts';
 import type { Queryable } from '../client.ts';
-import { timeOf } from '../sql.ts';
+import { timeOf, timeOrNull } from '../sql.ts';
 
 interface HealthChange {
   id: string;
@@ -10,8 +10,6 @@ interface HealthChange {
   seen: HealthSeen | null;
   nowMs: number;
 }
-
-const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeOf(ms));
 
 /**
  * Does nothing when the subscription is gone or has another target. Of a healthy one `changed_at` is when it recovered, of
