@@ -45,7 +45,9 @@ export function createNames(guard: SsrfGuard, clock: Clock, lookup: Lookup = loo
 
   async function addressesOf(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
     const kept = answers.get(hostname);
-    if (kept && clock.now() - kept.at < ANSWER_KEPT_MS) return kept.addresses;
+    const age = kept ? clock.now() - kept.at : Infinity;
+    // Below 0: the clock was set back, so nobody knows how old it is.
+    if (kept && age >= 0 && age < ANSWER_KEPT_MS) return kept.addresses;
     const addresses = await lookupInTurn(hostname, signal).catch((error: unknown) => {
       throw new PostFailure('dns', `Could not resolve ${hostname} (${codeOf(error)}).`);
     });

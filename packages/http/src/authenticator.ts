@@ -26,6 +26,14 @@ export interface KeyDirectory {
   any(): Promise<boolean>;
 }
 
+/** No key has this name: theirs are ids, or `api-key`. */
+const OPEN = 'open';
+
+/** Whoever calls while no key is asked for: may do everything, and has proved nothing. */
+export function isOpen(principal: Pick<Principal, 'name'>): boolean {
+  return principal.name === OPEN;
+}
+
 /**
  * The key of the configuration, which has every scope and every tenant, and the stored ones. Digests are compared, in
  * constant time, so neither content nor length of a key can be timed; the look-up by digest tells nothing about a key
@@ -46,7 +54,7 @@ export function createApiKeyAuthenticator(options: {
   const configured = apiKey === '' ? null : hashOfApiKey(apiKey);
   const everything = { scopes: SCOPES, tenant_id: null };
   const first: Principal = { name: 'api-key', ...everything };
-  const open: Principal = { name: 'open', ...everything };
+  const open: Principal = { name: OPEN, ...everything };
 
   async function principalOf(key: string): Promise<Principal | 'wrong'> {
     const hash = hashOfApiKey(key);

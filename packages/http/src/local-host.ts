@@ -1,9 +1,10 @@
+import { isOpen } from './authenticator.ts';
 import { HttpProblem } from './problem.ts';
 import type { Principal } from './route.ts';
 
 const PORT = '(?::\\d*)?';
 const LOCAL = new RegExp(
-  `^(?:127(?:\\.\\d{1,3}){3}|\\[::1\\]|(?:[a-z\\d](?:[a-z\\d-]*[a-z\\d])?\\.)*localhost)${PORT}$`,
+  `^(?:127(?:\\.\\d{1,3}){3}|\\[::1\\]|(?:[a-z\\d](?:[a-z\\d-]*[a-z\\d])?\\.)*localhost\\.?)${PORT}$`,
   'i',
 );
 
@@ -13,11 +14,11 @@ const LOCAL = new RegExp(
  * @throws HttpProblem 403 for a caller that needs no key and asks for a host other than this machine
  */
 export function checkHost(caller: Principal | null, host: string | undefined): void {
-  if (caller?.name !== 'open' || (host !== undefined && LOCAL.test(host))) return;
+  if (caller === null || !isOpen(caller) || (host !== undefined && LOCAL.test(host))) return;
   throw new HttpProblem(
     403,
     'forbidden',
-    'Without an API key this API answers at localhost only, and the Host header names another host. ' +
+    'Without an API key this API answers at localhost only, and the Host header does not name this machine. ' +
       'Call it at http://localhost or http://127.0.0.1, or set API_KEY.',
   );
 }

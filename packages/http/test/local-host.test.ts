@@ -37,6 +37,7 @@ function call(
 test.each([
   'localhost',
   'LOCALHOST:8080',
+  'localhost.',
   'milena.localhost:1',
   'a.b-c.localhost',
   '127.0.0.1',
@@ -52,6 +53,7 @@ test.each([
   'evil.example:8080',
   'localhost.evil.example',
   'evillocalhost',
+  'localhost..',
   '127.0.0.1.evil.example',
   '127.0.0.1:80@evil.example',
   '192.168.1.2',

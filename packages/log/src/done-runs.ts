@@ -4,6 +4,11 @@ export interface Run {
   readonly to: number;
 }
 
+/** No offset is as large. A time is the length of a last run from here, which nobody who does not know of it misses. */
+const TIME_AT = 2 ** 52;
+/** What that takes at most: 53 bits and 44, five a character. */
+const TIME_CHARS = 20;
+
 /** What is written first says that the text is ours, and how to read it. */
 const VERSION = '1:';
 /** Six bits a character: five of the number, lowest first, and one for "there is more". Most numbers take one. */
@@ -14,16 +19,24 @@ const BASE = 32;
  * Ascending runs as text: for each the distance from the one before (the first: from `base`) and the length.
  *
  * @param maxChars a text that would be longer ends before the run with which it is
+ * @param at a time (ms since the epoch) that is written with them, however many there are: see `timeAmong`
  */
-export function encodeRuns(runs: readonly Run[], base: number, maxChars = Infinity): string {
+export function encodeRuns(
+  runs: readonly Run[],
+  base: number,
+  maxChars = Infinity,
+  at: number | null = null,
+): string {
+  const room = maxChars - VERSION.length - (at === null ? 0 : TIME_CHARS);
   let text = '';
   let last = base;
   for (const { from, to } of runs) {
     const one = encodeNumber(from - last) + encodeNumber(to - from);
-    if (VERSION.length + text.length + one.length > maxChars) break;
+    if (text.length + one.length > room) break;
     text += one;
     last = to;
   }
+  if (at !== null) text += encodeNumber(TIME_AT - last) + encodeNumber(at);
   return text === '' ? '' : VERSION + text;
 }
 
@@ -43,15 +56,7 @@ export function decodeRuns(text: string, base: number): Run[] {
   return runs;
 }
 
-/** No offset is as large. */
-const TIME_AT = 2 ** 52;
-
-/** A time (ms since the epoch) as the last of some runs. Who does not know of it takes it for a run beyond every record. */
-export function timeAsRun(ms: number): Run {
-  return { from: TIME_AT, to: TIME_AT + ms };
-}
-
-/** Null when none was written with them. */
+/** The time that was written with runs; null when none was. */
 export function timeAmong(runs: readonly Run[]): number | null {
   const last = runs.at(-1);
   return last?.from === TIME_AT ? last.to - TIME_AT : null;

@@ -79,7 +79,11 @@ describe('commits to Kafka', () => {
     committer.progressed(one);
     await committer.flush();
     expect(committer.pending()).toBe(false);
-    expect(decodeRuns(sent[0]!.metadata, 10)).toEqual(one.tracker.beyond().slice(0, 1_899));
+    const runs = decodeRuns(sent[0]!.metadata, 10);
+    expect(runs.slice(0, -1)).toEqual(one.tracker.beyond().slice(0, 1_899));
+    // When it was made is never left out.
+    expect(timeAmong(runs)).toBeGreaterThan(0);
+    expect(sent[0]!.metadata.length).toBeLessThan(4_096);
   });
 
   it('get through to a broker that takes less, with less', async () => {

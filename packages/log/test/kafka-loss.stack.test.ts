@@ -1,5 +1,5 @@
 import { createTestClock } from '@milena/runtime';
-import { encodeRuns, timeAsRun } from '../src/done-runs.ts';
+import { encodeRuns } from '../src/done-runs.ts';
 import { createClients, type KafkaClient } from '../src/kafka/clients.ts';
 import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
 import { collect, OPTIONS, record, TOPIC, until } from './conformance/harness.ts';
@@ -52,7 +52,7 @@ describe('commits whose records the cluster has lost', () => {
     const committedAt = Date.now() - 3_600_000;
     await appendedAt('long before', committedAt - 3_600_000);
     await appendedAt('after', committedAt + 60_000);
-    await commitBeyondTheEnd(encodeRuns([timeAsRun(committedAt)], 5_000));
+    await commitBeyondTheEnd(encodeRuns([], 5_000, Infinity, committedAt));
     expect((await one.log.lag('g', [TOPIC]))[0]!.records).toBe(1);
     const a = await collect(one.log, { ack: true });
     await one.log.append([record(0, 'now')]);
@@ -68,5 +68,28 @@ describe('commits whose records the cluster has lost', () => {
     const a = await collect(one.log, { ack: true });
     await a.count(1);
     expect(a.values()).toEqual(['long before']);
+  });
+
+  it('under a worker that had read them: it takes what came since, at the offsets that it knows', async () => {
+    const a = await collect(one.log, { ack: true });
+    await one.log.append([0, 1, 2, 3].map((n) => record(0, `lost ${n}`)));
+    await a.count(4);
+    await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
+    const topic = one.names.inCluster(TOPIC);
+    await one.desk.ask((admin) => admin.deleteTopics({ topics: [topic] }));
+    await until('it is gone', async () => {
+      const topics = await one.desk.ask((admin) => admin.listTopics());
+      return !topics.includes(topic);
+    });
+    await one.desk.ask((admin) =>
+      admin.createTopics({
+        topics: [{ topic, numPartitions: OPTIONS.partitions, replicationFactor: 1 }],
+        waitForLeaders: true,
+      }),
+    );
+    await appendedAt('new', Date.now());
+    one.interrupt();
+    await a.count(5);
+    expect(a.values().at(-1)).toBe('new');
   });
 });

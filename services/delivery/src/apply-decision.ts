@@ -81,9 +81,10 @@ export function createApply(deps: ApplyDeps): Apply {
     },
     putOff: async (held, route, reason) => {
       if (held.tenure.ended) return;
-      if (!(await settle(held, afterDeferral(held.delivery, route, reason, clock.now())))) return;
+      const aftermath = afterDeferral(held.delivery, route, reason, clock.now());
+      if (!(await settle(held, aftermath))) return;
       metrics.deferrals.inc({ reason });
-      if (held.delivery.deferrals === 0) metrics.dispositions.inc({ what: 'deferred' });
+      if (aftermath.entry !== null) metrics.dispositions.inc({ what: 'deferred' });
     },
     attempted: async (held, made) => {
       const { delivery, tenure } = held;

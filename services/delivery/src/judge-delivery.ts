@@ -28,7 +28,8 @@ export function judgeDelivery(
   }
   if (paused) return { kind: 'hold' };
   const age = now - (delivery.resumed_at ?? delivery.accepted_at);
-  if (delivery.deferrals > 0 && age > maxAgeMs) {
+  // While its secret can't be read, that it waits is not its endpoint's doing.
+  if (delivery.deferrals > 0 && age > maxAgeMs && live.secrets !== null) {
     return { kind: 'end', what: 'expired', why: `put off until it was older than ${durationText(maxAgeMs)}` };
   }
   return { kind: 'deliver', live };

@@ -143,7 +143,9 @@ export function afterDeferral(
   const deferrals = ours ? delivery.deferrals : delivery.deferrals + 1;
   const again = { ...delivery, due_at: route.due_at, deferrals };
   const next = [{ topic: retryTopic(route.delay), ...encodeDelivery(again) }];
-  if (delivery.deferrals > 0) return { entry: null, next };
+  // For a secret it comes back every minute, as often as it takes.
+  const toldBefore = delivery.deferrals > 0 || (reason === 'secret_unreadable' && delivery.due_at !== null);
+  if (toldBefore) return { entry: null, next };
   return { entry: disposition(delivery, 'deferred', DEFER_WORDS[reason], now, route.due_at), next };
 }
 

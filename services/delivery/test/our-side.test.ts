@@ -21,6 +21,8 @@ describe('while the secret of a subscription can not be read', () => {
     await world.pass(2 * 3_600_000);
     expect(world.posts.map(({ subscription_id }) => subscription_id)).toEqual([other.id]);
     expect(world.deadLetters()).toEqual([]);
+    // Once, however often it comes back.
+    expect(world.dispositions().filter(({ what }) => what === 'deferred')).toHaveLength(1);
     expect(world.service.health()).toEqual({ status: 'up', problems: [] });
     const told = world.logLines.filter(({ event }) => event === 'delivery.secret_unreadable');
     expect(told).toMatchObject([{ level: 'error', subscription_id: sealed.id }]);
@@ -29,6 +31,15 @@ describe('while the secret of a subscription can not be read', () => {
     expect(world.posts.map(({ subscription_id }) => subscription_id)).toEqual([other.id, sealed.id]);
     await world.end();
   });
+});
+
+it('what had been put off before does not expire while the secret of its subscription can not be read', async () => {
+  const world = await createWorld({ maxAgeMs: 3_600_000 });
+  const sealed = world.subscribe({}, { secrets: null });
+  await world.send(sealed, { deferrals: 1 });
+  await world.pass(2 * 3_600_000);
+  expect([world.posts, world.deadLetters()]).toEqual([[], []]);
+  await world.end();
 });
 
 describe('while the subscriptions are away', () => {

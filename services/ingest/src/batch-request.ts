@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { eventTypeSchema, tenantIdSchema } from '@milena/domain';
-import { HttpProblem, checkUtf8, fieldErrors, type FieldError } from '@milena/http';
+import { HttpProblem, checkUtf8, fieldErrors, parseJsonBody, type FieldError } from '@milena/http';
 import { z } from 'zod';
 import { arrayParts, isArrayLike, memberText, type ArrayPart } from './batch-items.ts';
-import { brokenAround, parseElement, parseJsonBody } from './json-body.ts';
+import { brokenAround, parseElement } from './json-body.ts';
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE } from './request-headers.ts';
 
 export const MAX_BATCH_ITEMS = 1000;

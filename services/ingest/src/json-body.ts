@@ -1,7 +1,5 @@
 import { invalidJson, placeOfBreak, type HttpProblem } from '@milena/http';
 
-export { parseJsonBody } from '@milena/http';
-
 const LINE_FEED = 0x0a;
 
 /** The line and the column at which a byte stands, both from 1. */

@@ -1,13 +1,13 @@
 import type { Logger } from '@milena/runtime';
 import type { OffsetsByTopicPartition, PartitionOffset } from 'kafkajs';
-import { encodeRuns, timeAsRun } from '../done-runs.ts';
+import { encodeRuns } from '../done-runs.ts';
 import type { Reader } from './reader.ts';
 
 /**
  * Most of what a commit may say about one topic-partition beyond its offset. A broker takes 4,096 bytes
  * (`offset.metadata.max.bytes`), which are some 1,900 runs; what is not said is repeated by the next owner.
  */
-const METADATA_CHARS = 3_800;
+const METADATA_CHARS = 3_820;
 
 /** Commits what is done, together and at a pace. */
 export interface Committer {
@@ -105,10 +105,10 @@ function offsetsOf(
   metadataChars: number,
 ): OffsetsByTopicPartition {
   const topics = new Map<string, Commit[]>();
-  const time = timeAsRun(Date.now());
+  const now = Date.now();
   for (const { partition, tracker } of readers) {
     const mark = tracker.mark();
-    const metadata = encodeRuns([...tracker.beyond(), time], mark, metadataChars);
+    const metadata = encodeRuns(tracker.beyond(), mark, metadataChars, now);
     const one = { partition: partition.partition, offset: String(mark), metadata };
     const ofTopic = topics.get(partition.topic);
     if (ofTopic === undefined) topics.set(partition.topic, [one]);

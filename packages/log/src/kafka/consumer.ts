@@ -226,8 +226,11 @@ async function confirm(course: Course, session: Session): Promise<void> {
 }
 
 /** Whatever the group has committed was done here: nobody else had the partition, or committed nothing of it. */
-function hasDone({ tracker }: Reader, range: PartitionRange | undefined): boolean {
+function hasDone(reader: Reader, range: PartitionRange | undefined): boolean {
   if (range === undefined) return true;
+  // The cluster has lost some of what we have read: its offsets are given to other records.
+  if (reader.position() > range.end) return false;
+  const { tracker } = reader;
   const mark = tracker.mark();
   return range.start <= mark && allWithin(within(range.done, mark, Infinity), tracker.beyond());
 }
@@ -244,7 +247,9 @@ async function readRanges(course: Course): Promise<Map<string, PartitionRange> |
         ranges.map((range) => [topicPartition(names.known(range.topic), range.partition).id, range]),
       );
     } catch (error) {
-      logger?.debug({ event: 'log.offsets_unknown', group: options.group, err: error });
+      // Nothing is committed until they are known: more than a moment of it is for people.
+      const level = wait < LONGEST_RETRY_MS ? 'debug' : 'warn';
+      logger?.[level]({ event: 'log.offsets_unknown', group: options.group, err: error });
       await sleep(wait);
       if (course.epoch !== epoch || course.stopping) return null;
     }

@@ -1,7 +1,6 @@
 import { idSchema } from '@milena/domain';
-import { route, type Route, type RouteRequest } from '@milena/http';
+import { parseJsonBody, route, type Route, type RouteRequest } from '@milena/http';
 import { z } from 'zod';
-import { parseJsonBody } from '../json-body.ts';
 import { countRefusals } from '../refusals.ts';
 import { idempotencyKeyOf, tenantOf, traceparentOf, typeOf } from '../request-headers.ts';
 import { EVENT_HEADERS, JSON_TYPES, REPLAYED_NOTE, replayedHeader, type RouteDeps } from './deps.ts';

@@ -1,7 +1,15 @@
 import { idSchema, validSecrets, verifySignature, type LiveSubscription } from '@milena/domain';
-import { HttpProblem, notFound, route, type Principal, type Route, type RouteRequest } from '@milena/http';
+import {
+  HttpProblem,
+  isOpen,
+  notFound,
+  parseJsonBody,
+  route,
+  type Principal,
+  type Route,
+  type RouteRequest,
+} from '@milena/http';
 import { z } from 'zod';
-import { parseJsonBody } from '../json-body.ts';
 import { countRefusals } from '../refusals.ts';
 import { idempotencyKeyOf, traceparentOf, typeOf } from '../request-headers.ts';
 import { EVENT_HEADERS, JSON_TYPES, REPLAYED_NOTE, replayedHeader, type RouteDeps } from './deps.ts';
@@ -20,7 +28,7 @@ const replySchema = z
 
 /** True when the caller's key alone allows it to send events. Where no key is configured, nobody has proved anything. */
 function hasIngestKey(principal: Principal | null): boolean {
-  if (principal === null || principal.name === 'open') return false;
+  if (principal === null || isOpen(principal)) return false;
   return principal.scopes.includes('ingest') || principal.scopes.includes('admin');
 }
 
@@ -35,7 +43,7 @@ function checkAccess(live: LiveSubscription, request: Request, nowMs: number): v
   const { headers, body, principal } = request;
   const check = verifySignature({ secrets: validSecrets(live, nowMs), headers, payload: body, nowMs });
   if (check.ok) return;
-  if (principal !== null && principal.name !== 'open') {
+  if (principal !== null && !isOpen(principal)) {
     throw new HttpProblem(403, 'forbidden', `The API key lacks the scope ingest. ${check.reason}`);
   }
   throw new HttpProblem(401, 'signature-invalid', check.reason, {

@@ -1,4 +1,4 @@
-import { HttpProblem, type Principal } from '@milena/http';
+import { HttpProblem, isOpen, type Principal } from '@milena/http';
 
 /** Who follows the live tail, as far as it counts for how often. */
 export type Follower = Pick<Principal, 'name' | 'tenant_id'> | null;
@@ -12,7 +12,7 @@ export interface Bounds {
 
 /** A tenant's keys count together: it can make more of them. Null = there is nobody to tell apart. */
 function sharing(follower: Follower): string | null {
-  if (follower === null || follower.name === 'open') return null;
+  if (follower === null || isOpen(follower)) return null;
   return follower.tenant_id === null ? `key ${follower.name}` : `tenant ${follower.tenant_id}`;
 }
 
