@@ -1,4 +1,5 @@
 export * from './access-ports.ts';
+export * from './delivery-ports.ts';
 export { createDeliveryReader } from './deliveries/delivery-reader.ts';
 export * from './former-ports.ts';
 export * from './held-ports.ts';

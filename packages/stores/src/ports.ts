@@ -1,7 +1,6 @@
 import type {
   Attempt,
   AttemptView,
-  DeliveryStatus,
   Disposition,
   EventRow,
   LiveSubscription,
@@ -201,33 +200,6 @@ export interface HistoryWriter {
   known(table: 'events' | 'attempts', ids: readonly string[], since: number): Promise<Set<string>>;
 }
 
-/** A delivery as derived from what happened. Times in ms since the epoch. */
-export interface DeliveryView {
-  delivery_id: string;
-  event_id: string;
-  tenant_id: string;
-  subscription_id: string;
-  event_type: string | null;
-  content_type: string;
-  payload_bytes: number;
-  accepted_at: number;
-  replay_of: string | null;
-  status: DeliveryStatus;
-  attempts_made: number;
-  last_attempt_at: number | null;
-  next_attempt_at: number | null;
-  /** Why it stands as it does: the last reason known. */
-  reason: string;
-}
-
-export interface DeliveryFilter {
-  subscription_id: string;
-  status?: DeliveryStatus;
-  event_type?: string;
-  since?: number;
-  until?: number;
-}
-
 export interface AttemptFilter {
   tenant_id?: string;
   subscription_id?: string;
@@ -261,15 +233,6 @@ export interface Totals {
   p50_ms: number | null;
   p95_ms: number | null;
   p99_ms: number | null;
-}
-
-/** Deliveries as the query API needs them. */
-export interface DeliveryReader {
-  find(deliveryId: string): Promise<DeliveryView | null>;
-  /** Newest first. */
-  list(filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliveryView>>;
-  /** The event with its bytes. */
-  event(deliveryId: string): Promise<EventRow | null>;
 }
 
 export interface AttemptReader {

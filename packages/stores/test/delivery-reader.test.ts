@@ -1,7 +1,13 @@
 import { newId } from '@milena/domain';
 import { createTestClock } from '@milena/runtime';
 import { decodeCursor, idOrder, pageOf } from '../src/cursor.ts';
-import { createDeliveryReader, type DeliveryReader, type DeliveryView } from '../src/index.ts';
+import {
+  createDeliveryReader,
+  type DeliveryReader,
+  type DeliveryView,
+  type Page,
+  type PageRequest,
+} from '../src/index.ts';
 import { allPages } from './support/all-pages.ts';
 
 const HOUR = 3_600_000;
@@ -25,6 +31,23 @@ const view = (hoursAgo: number, over: Partial<DeliveryView> = {}): DeliveryView 
 
 /** Over these rows; counts the lists that it is asked for. */
 function readerOf(rows: readonly DeliveryView[]): DeliveryReader & { asked: number } {
+  const listed = (
+    of: readonly DeliveryView[],
+    until: number,
+    { limit, cursor }: PageRequest,
+  ): Promise<Page<DeliveryView>> => {
+    reader.asked += 1;
+    const after = cursor === null ? null : decodeCursor(cursor);
+    const place = (at: number, id: string) => `${at} ${idOrder(id)}`;
+    const placeOf = (row: DeliveryView) => place(row.accepted_at, row.delivery_id);
+    const found = of
+      .filter((row) => row.accepted_at < until)
+      .filter((row) => after === null || placeOf(row) < place(after.at, after.id))
+      .sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
+    return Promise.resolve(
+      pageOf(found.slice(0, limit + 1), limit, (row) => ({ at: row.accepted_at, id: row.delivery_id })),
+    );
+  };
   const reader: DeliveryReader & { asked: number } = {
     asked: 0,
     find: (id) => Promise.resolve(rows.find((row) => row.delivery_id === id) ?? null),
@@ -33,19 +56,13 @@ function readerOf(rows: readonly DeliveryView[]): DeliveryReader & { asked: numb
       const rest = { payload: Buffer.from('{}'), target_url: null, traceparent: null };
       return Promise.resolve(found ? { ...found, ...rest } : null);
     },
-    list: ({ until = Infinity }, { limit, cursor }) => {
-      reader.asked += 1;
-      const after = cursor === null ? null : decodeCursor(cursor);
-      const place = (at: number, id: string) => `${at} ${idOrder(id)}`;
-      const placeOf = (row: DeliveryView) => place(row.accepted_at, row.delivery_id);
-      const found = rows
-        .filter((row) => row.accepted_at < until)
-        .filter((row) => after === null || placeOf(row) < place(after.at, after.id))
-        .sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
-      return Promise.resolve(
-        pageOf(found.slice(0, limit + 1), limit, (row) => ({ at: row.accepted_at, id: row.delivery_id })),
-      );
-    },
+    list: ({ until = Infinity }, page) => listed(rows, until, page),
+    ofEvent: ({ event_id, until = Infinity }, page) =>
+      listed(
+        rows.filter((row) => row.event_id === event_id),
+        until,
+        page,
+      ),
   };
   return reader;
 }
@@ -125,4 +142,24 @@ test('nothing newer than asked for comes from what is held', async () => {
     { limit: 10, cursor: null },
   );
   expect(hoursOf(data)).toEqual([90, 100]);
+});
+
+test.each([1, 2, 10])(
+  'an event older than the history has its held deliveries and its replays, %i a page',
+  async (limit) => {
+    const event_id = newId(NOW - 100 * HOUR);
+    const replays = [1, 71].map((hours) => view(hours, { event_id, status: 'queued' }));
+    const kept = [...[99, 100, 100].map((hours) => view(hours, { event_id })), view(100)];
+    const { reader } = open(replays, kept);
+    const rows = await allPages((page) => reader.ofEvent({ event_id }, page), limit);
+    expect(hoursOf(rows)).toEqual([1, 71, 99, 100, 100]);
+  },
+);
+
+test('of an event that the history has all of, nothing else is asked', async () => {
+  const event_id = newId(NOW - 2 * HOUR);
+  const { reader, held } = open([view(1, { event_id })], []);
+  const { data } = await reader.ofEvent({ event_id }, { limit: 5, cursor: null });
+  expect(hoursOf(data)).toEqual([1]);
+  expect(held.asked).toBe(0);
 });

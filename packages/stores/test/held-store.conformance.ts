@@ -1,7 +1,8 @@
 import { newId, type Delivery } from '@milena/domain';
 import { createTestClock, type Clock, type TestClock } from '@milena/runtime';
 import type { HeldDelivery, HeldStore, ReleaseStore } from '../src/held-ports.ts';
-import type { DeliveryReader, SubscriptionStore } from '../src/ports.ts';
+import type { DeliveryReader } from '../src/delivery-ports.ts';
+import type { SubscriptionStore } from '../src/ports.ts';
 import { idOrder } from '../src/cursor.ts';
 import { allPages } from './support/all-pages.ts';
 import { subscriptionInput } from './support/subscription-input.ts';
@@ -101,13 +102,8 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
       const { delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of } =
         delivery;
       const event = {
-        delivery_id,
-        event_id,
-        tenant_id,
-        subscription_id,
-        event_type,
-        content_type,
-        replay_of,
+        ...{ delivery_id, event_id, tenant_id, subscription_id },
+        ...{ event_type, content_type, replay_of },
       };
       const view = {
         ...{ ...event, accepted_at: START, payload_bytes: 7, status: 'held', attempts_made: 2 },
@@ -121,7 +117,15 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
       });
       const list = () => stores.deliveries.list({ subscription_id }, { limit: 10, cursor: null });
       expect(await list()).toEqual({ data: [view], next_cursor: null });
+      const ofEvent = async (filter: object) =>
+        (await stores.deliveries.ofEvent({ event_id, ...filter }, { limit: 10, cursor: null })).data;
+      expect(await ofEvent({})).toEqual([view]);
+      expect(await ofEvent({ tenant_id, status: 'held', until: START + 1 })).toEqual([view]);
+      expect(await ofEvent({ tenant_id: 'another' })).toEqual([]);
+      expect(await ofEvent({ status: 'queued' })).toEqual([]);
+      expect(await ofEvent({ until: START })).toEqual([]);
       await takeAll(subscription_id);
+      expect(await ofEvent({})).toEqual([]);
       expect(await list()).toEqual({ data: [], next_cursor: null });
       expect(await stores.deliveries.find(delivery_id)).toBeNull();
       expect(await stores.deliveries.event(delivery_id)).toBeNull();

@@ -6,10 +6,12 @@ import type { BreakerState } from './breakers.ts';
 /** An endpoint that flaps costs the store one write in this time, not one per attempt. */
 const WRITE_INTERVAL_MS = 5000;
 /**
- * Endpoints that go bad together are written one after the other, for each costs the store a write and then a read; or so
- * many at a time that a hundred turns would do.
+ * Endpoints that go bad together are written one after the other, for each costs the store a write and then a read: fifty in
+ * somewhat more than a second, more of them closer to each other, and very many so many at a time that a hundred turns
+ * would do.
  */
-const WRITE_SPACING_MS = 10;
+const WRITE_SPREAD_MS = 1250;
+const WRITE_SPACING_MS = { least: 10, most: 25 };
 const WRITE_TURNS = 100;
 /**
  * What was not seen for this long may be another worker's by now, or gone: the next attempt brings what is stored. Longer
@@ -99,17 +101,20 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
   const context: Context = { ...deps, memories, longestBreakMs: longestBreak(deps) };
   /** Whose health may have to be written, the longest known first. */
   const changed = new Set<string>();
+  /** How many there were at most since there were none. */
+  let together = 0;
   let resting: CancelTimer | null = null;
   let stopped = false;
 
   function writeNext(): void {
     resting = null;
+    together = changed.size === 0 ? 0 : Math.max(together, changed.size);
     let left = Math.ceil(changed.size / WRITE_TURNS);
     for (const id of changed) {
       changed.delete(id);
       const memory = memories.get(id);
       if (memory === undefined || !write(context, id, memory)) continue;
-      resting ??= clock.after(WRITE_SPACING_MS, writeNext);
+      resting ??= clock.after(spacingOf(together), writeNext);
       left -= 1;
       if (left === 0) return;
     }
@@ -145,6 +150,11 @@ export function createHealthTracker(deps: HealthTrackerDeps): HealthTracker {
       for (const [id, memory] of memories) if (changed.delete(id)) write(context, id, memory);
     },
   };
+}
+
+function spacingOf(together: number): number {
+  const { least, most } = WRITE_SPACING_MS;
+  return Math.min(most, Math.max(least, WRITE_SPREAD_MS / together));
 }
 
 function longestBreak({ disableAfterMs, config }: HealthTrackerDeps): number {

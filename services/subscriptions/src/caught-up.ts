@@ -1,5 +1,5 @@
 import { HttpProblem } from '@milena/http';
-import { DEAD_LETTER, DELIVERIES, GROUPS, type MessageLog } from '@milena/log';
+import { DEAD_LETTER, DELIVERIES, DELIVERY_LOG, GROUPS, type MessageLog } from '@milena/log';
 import type { Clock } from '@milena/runtime';
 import { pause } from './pause.ts';
 
@@ -13,6 +13,9 @@ export interface Watched {
 
 /** Stores the events, by which a delivery is known. */
 export const EVENTS_RECORDER: Watched = { group: GROUPS.recorderEvents, topics: [DELIVERIES] };
+
+/** Stores what happened to deliveries, and those events that nobody wanted. */
+export const LOG_RECORDER: Watched = { group: GROUPS.recorderLog, topics: [DELIVERY_LOG] };
 
 export const DEAD_LETTERS_RECORDER: Watched = { group: GROUPS.recorderDeadLetters, topics: [DEAD_LETTER] };
 

@@ -9,7 +9,7 @@ import {
 import { HttpProblem, notFound } from '@milena/http';
 import { DELIVERIES, DELIVERY_LOG } from '@milena/log';
 import type { Logger } from '@milena/runtime';
-import type { DeadLetter, DeliveryView } from '@milena/stores';
+import type { DeadLetter, DeliveryView, EventDeliveryFilter, Page, PageRequest } from '@milena/stores';
 import type { CallDeps } from './deps.ts';
 import { forget } from './forget.ts';
 import { whenRecorded } from './waiting.ts';
@@ -26,11 +26,33 @@ export async function findDelivery(
   id: string,
   { signal }: Pick<Call, 'signal'>,
 ): Promise<DeliveryView> {
-  const view = await whenRecorded(deps, { what: 'delivery', deliveryId: id, signal }, () =>
-    deps.deliveries.find(id),
-  );
+  const view = await whenRecorded(deps, { what: 'delivery', id, signal }, () => deps.deliveries.find(id));
   if (view === null) throw notFound('delivery');
   return view;
+}
+
+/**
+ * A page of what became of an event. Waits for the recorder before it denies that there was such an event.
+ * @throws HttpProblem 404, or 503 when the recorder is behind
+ */
+export async function deliveriesOfEvent(
+  deps: CallDeps,
+  filter: EventDeliveryFilter,
+  page: PageRequest,
+  { signal }: Pick<Call, 'signal'>,
+): Promise<Page<DeliveryView>> {
+  const { event_id } = filter;
+  const isKnown = async (): Promise<boolean> => {
+    const { data } = await deps.deliveries.ofEvent({ event_id }, { limit: 1, cursor: null });
+    return data.length > 0;
+  };
+  const found = await whenRecorded(deps, { what: 'event', id: event_id, signal }, async () => {
+    const answer = await deps.deliveries.ofEvent(filter, page);
+    // Of an event that is known none may have the status asked for, or none may follow.
+    return answer.data.length > 0 || (await isKnown()) ? answer : null;
+  });
+  if (found === null) throw notFound('event');
+  return found;
 }
 
 /**
@@ -44,7 +66,7 @@ export async function findEvent(
 ): Promise<EventRow> {
   const event = await whenRecorded(
     deps,
-    { what: 'delivery', deliveryId: id, signal },
+    { what: 'delivery', id, signal },
     async () => (await deps.deliveries.event(id)) ?? (await deps.deadLetters.find(id)),
   );
   if (event === null) throw notFound('delivery');
@@ -57,7 +79,7 @@ export function findDeadLetter(
   id: string,
   { signal }: Pick<Call, 'signal'>,
 ): Promise<DeadLetter | null> {
-  return whenRecorded(deps, { what: 'dead letter', deliveryId: id, signal }, () => deps.deadLetters.find(id));
+  return whenRecorded(deps, { what: 'dead letter', id, signal }, () => deps.deadLetters.find(id));
 }
 
 /** @throws HttpProblem 409 when nothing can be delivered to the subscription */

@@ -199,6 +199,7 @@ function narrowHistory(
         await mustBeOwn(filter.subscription_id);
         return deliveries.list(filter, page);
       },
+      ofEvent: async (filter, page) => deliveries.ofEvent(within(caller, filter), page),
     },
     attempts: {
       search: async (filter, page) => {

@@ -3,6 +3,7 @@ import {
   DEAD_LETTERS_RECORDER,
   endsReached,
   EVENTS_RECORDER,
+  LOG_RECORDER,
   RECORDER_PATIENCE_MS,
   recorderBehind,
 } from './caught-up.ts';
@@ -14,12 +15,16 @@ const POLL_MS = 100;
 const USUAL_MS = 2000;
 const LATE_POLL_MS = 500;
 
-const RECORDERS = { delivery: EVENTS_RECORDER, 'dead letter': DEAD_LETTERS_RECORDER };
+const RECORDERS = {
+  delivery: [EVENTS_RECORDER],
+  event: [EVENTS_RECORDER, LOG_RECORDER],
+  'dead letter': [DEAD_LETTERS_RECORDER],
+};
 
-/** What is read: by which delivery's id, and whether it is the delivery itself or its dead letter. */
+/** What is read: by the id of which event or delivery, and whether it is that itself or its dead letter. */
 interface Sought {
   what: keyof typeof RECORDERS;
-  deliveryId: string;
+  id: string;
   signal: AbortSignal;
 }
 
@@ -31,13 +36,13 @@ interface Sought {
  */
 export async function whenRecorded<T>(
   { log, clock }: Pick<CallDeps, 'log' | 'clock'>,
-  { what, deliveryId, signal }: Sought,
+  { what, id, signal }: Sought,
   read: () => Promise<T | null>,
 ): Promise<T | null> {
   const known = await read();
-  // Every delivery has an id with a time in it.
-  if (known !== null || timeOfId(deliveryId) === null) return known;
-  const recorded = endsReached(log, [RECORDERS[what]]);
+  // Every id that was given out has a time in it.
+  if (known !== null || timeOfId(id) === null) return known;
+  const recorded = endsReached(log, RECORDERS[what]);
   const startedAt = clock.now();
   for (;;) {
     const proof = await recorded();

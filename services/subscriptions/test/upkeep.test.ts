@@ -23,11 +23,9 @@ describe('waiting for the recorder', () => {
     };
     log.state.recorded = atEndMs > 0 ? 0 : null;
     clock.after(atEndMs, () => (log.state.recorded = null));
-    const result = whenRecorded(
-      { clock, log },
-      { what: 'delivery', deliveryId: id, signal: client },
-      read,
-    ).finally(() => (state.settled = true));
+    const result = whenRecorded({ clock, log }, { what: 'delivery', id, signal: client }, read).finally(
+      () => (state.settled = true),
+    );
     result.catch(() => undefined);
     for (await settle(); !state.settled; await settle()) clock.advance(100);
     return { result, reads: state.reads, waitedMs: clock.now() - startedAt };

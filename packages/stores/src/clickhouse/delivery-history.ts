@@ -1,9 +1,10 @@
 import { timeOfId } from '@milena/domain';
-import type { DeliveryReader } from '../ports.ts';
+import type { DeliveryReader } from '../delivery-ports.ts';
 import type { ClickHouse } from './client.ts';
 import { createConditions, isUuid, msParam } from './conditions.ts';
 import { derivedDeliveries, toDeliveryView, type DeliveryRow } from './derived-deliveries.ts';
 import { STORED_EVENT_COLUMNS, toEventRow, type StoredEvent } from './event-row.ts';
+import { deliveriesOfEvent } from './event-deliveries.ts';
 import { listDeliveries } from './list-deliveries.ts';
 
 export function createDeliveryHistory({ clickhouse }: { clickhouse: ClickHouse }): DeliveryReader {
@@ -18,6 +19,7 @@ export function createDeliveryHistory({ clickhouse }: { clickhouse: ClickHouse }
       return row ? toDeliveryView(row) : null;
     },
     list: (filter, page) => listDeliveries(clickhouse, filter, page),
+    ofEvent: (filter, page) => deliveriesOfEvent(clickhouse, filter, page),
     event: async (deliveryId) => {
       if (!isUuid(deliveryId)) return null;
       const { where, params } = byDelivery(deliveryId);

@@ -1,4 +1,4 @@
-import type { DeliveryView } from '../ports.ts';
+import type { DeliveryView } from '../delivery-ports.ts';
 import { createConditions, msParam } from './conditions.ts';
 import { CLOCK_SKEW_MS, FACT_OF_ATTEMPT, FACT_OF_DISPOSITION, HOLD, statusOf } from './facts.ts';
 
@@ -30,15 +30,21 @@ const STATUS = statusOf('h.facts', 'h.hold');
 /** Which rows of attempts and dispositions can belong to the deliveries asked for. `from` and `to`: when those were accepted, ms, both included. */
 interface HistoryScope {
   subscription_id?: string | undefined;
+  subscription_ids?: readonly string[];
   delivery_id?: string | undefined;
+  delivery_ids?: readonly string[];
   from?: number | undefined;
   to?: number | undefined;
 }
 
 /** `at`: the column by which the table is ordered within a subscription. */
 function ofScope(scope: HistoryScope, at: string) {
-  const { subscription_id, delivery_id, from, to } = scope;
+  const { subscription_id, subscription_ids, delivery_id, delivery_ids, from, to } = scope;
   const conditions = createConditions();
+  conditions.add('subscription_id IN {h_subscription_ids:Array(UUID)}', {
+    h_subscription_ids: subscription_ids,
+  });
+  conditions.add('delivery_id IN {h_delivery_ids:Array(UUID)}', { h_delivery_ids: delivery_ids });
   conditions.add('subscription_id = {h_subscription_id:UUID}', { h_subscription_id: subscription_id });
   conditions.add('delivery_id = {h_delivery_id:UUID}', { h_delivery_id: delivery_id });
   conditions.add(`accepted_at >= ${msParam('h_from')}`, { h_from: from });

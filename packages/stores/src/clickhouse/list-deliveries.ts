@@ -1,5 +1,6 @@
 import { decodeCursor, pageOf, type Keyset } from '../cursor.ts';
-import type { DeliveryFilter, DeliveryView, Page, PageRequest } from '../ports.ts';
+import type { DeliveryFilter, DeliveryView } from '../delivery-ports.ts';
+import type { Page, PageRequest } from '../ports.ts';
 import type { ClickHouse } from './client.ts';
 import { beforePosition, createConditions, isUuid, msParam } from './conditions.ts';
 import { derivedDeliveries, toDeliveryView, type DeliveryRow } from './derived-deliveries.ts';

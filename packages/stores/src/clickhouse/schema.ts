@@ -49,14 +49,16 @@ const BY_DELIVERY = `
   INDEX by_delivery delivery_id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX by_accepted accepted_at TYPE minmax GRANULARITY 1`;
 
-/** Came later than its table: rows from before it have none. */
+/** By whom an event is looked for who knows what receivers see of it. Came later than its table, as what follows. */
+const BY_EVENT = 'by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1';
+/** Rows from before it have none. */
 const EVENT_TARGET = 'target_url LowCardinality(Nullable(String))';
 
 const EVENTS = `
   subscription_id UUID, accepted_at DateTime64(3, 'UTC'), delivery_id UUID, event_id UUID,
   tenant_id LowCardinality(String), event_type LowCardinality(Nullable(String)), content_type LowCardinality(String),
   payload String CODEC(ZSTD(1)), payload_bytes UInt32 MATERIALIZED length(payload), replay_of Nullable(UUID), traceparent Nullable(String),
-  ${EVENT_TARGET}, ${BY_DELIVERY}`;
+  ${EVENT_TARGET}, INDEX ${BY_EVENT}, ${BY_DELIVERY}`;
 
 const ATTEMPTS = `
   subscription_id UUID, started_at DateTime64(3, 'UTC'), attempt_id UUID, delivery_id UUID, event_id UUID,
@@ -94,6 +96,7 @@ export function schema(retentionHours: number): string[] {
     table('attempts', 'ReplacingMergeTree', 'subscription_id, started_at, attempt_id', ATTEMPTS),
     table('dispositions', 'ReplacingMergeTree', 'subscription_id, at, delivery_id, what', DISPOSITIONS),
     `ALTER TABLE events ADD COLUMN IF NOT EXISTS ${EVENT_TARGET}`,
+    `ALTER TABLE events ADD INDEX IF NOT EXISTS ${BY_EVENT}`,
     "ALTER TABLE attempts MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild'",
     `ALTER TABLE attempts ADD PROJECTION IF NOT EXISTS ${MINUTES}`,
     // What did this before there was the projection, and could lose a minute whose insert was killed halfway.

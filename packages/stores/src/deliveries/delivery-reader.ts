@@ -1,6 +1,8 @@
+import { timeOfId } from '@milena/domain';
 import type { Clock } from '@milena/runtime';
 import { idOrder, pageOf } from '../cursor.ts';
-import type { DeliveryReader, DeliveryView } from '../ports.ts';
+import type { DeliveryReader, DeliveryView } from '../delivery-ports.ts';
+import type { Page } from '../ports.ts';
 
 /**
  * Deliveries from the history, and those that are held for longer than it goes back: a pause has no end of its own, and
@@ -29,13 +31,25 @@ export function createDeliveryReader(deps: {
       const end = begin();
       // What is newer is in the history, and so is all that this page has room for.
       if (recorded.next_cursor !== null && (recorded.data.at(-1)?.accepted_at ?? 0) >= end) return recorded;
-      const kept = await held.list({ ...filter, until: Math.min(filter.until ?? Infinity, end) }, page);
-      const isKept = new Set(kept.data.map((row) => row.delivery_id));
-      const rows = [...recorded.data.filter((row) => !isKept.has(row.delivery_id)), ...kept.data];
-      const more = recorded.next_cursor !== null || kept.next_cursor !== null;
-      return pageOf(rows.sort(newestFirst), page.limit, keyOf, more);
+      const until = Math.min(filter.until ?? Infinity, end);
+      return together(recorded, await held.list({ ...filter, until }, page), page.limit);
+    },
+    ofEvent: async (filter, page) => {
+      const recorded = await history.ofEvent(filter, page);
+      const end = begin();
+      // None of its deliveries is older than the event.
+      if ((timeOfId(filter.event_id) ?? Infinity) >= end) return recorded;
+      return together(recorded, await held.ofEvent({ ...filter, until: end }, page), page.limit);
     },
   };
+}
+
+/** One page of both; what is in both is as the second tells it. */
+function together(recorded: Page<DeliveryView>, kept: Page<DeliveryView>, limit: number): Page<DeliveryView> {
+  const isKept = new Set(kept.data.map((row) => row.delivery_id));
+  const rows = [...recorded.data.filter((row) => !isKept.has(row.delivery_id)), ...kept.data];
+  const more = recorded.next_cursor !== null || kept.next_cursor !== null;
+  return pageOf(rows.sort(newestFirst), limit, keyOf, more);
 }
 
 const keyOf = (row: DeliveryView) => ({ at: row.accepted_at, id: row.delivery_id });

@@ -1,10 +1,11 @@
 import { parseDuration } from '@milena/domain';
-import { DELIVERIES, DELIVERY_LOG, GROUPS, HELD, delayOf, type GroupLag } from '@milena/log';
+import { DELIVERIES, GROUPS, HELD, delayOf, type GroupLag } from '@milena/log';
 import type { Motion } from '@milena/stores';
 import {
   caughtUp,
   DEAD_LETTERS_RECORDER,
   EVENTS_RECORDER,
+  LOG_RECORDER,
   RECORDER_PATIENCE_MS,
   recorderBehind,
   type Watched,
@@ -14,7 +15,7 @@ import { pause } from '../pause.ts';
 
 const RECORDER: readonly Watched[] = [
   EVENTS_RECORDER,
-  { group: GROUPS.recorderLog, topics: [DELIVERY_LOG] },
+  LOG_RECORDER,
   DEAD_LETTERS_RECORDER,
   { group: GROUPS.recorderHeld, topics: [HELD] },
 ];

@@ -2,7 +2,7 @@ import { DELIVERY_STATUSES, eventTypeSchema, idSchema } from '@milena/domain';
 import { pageOf, pageQuery, route, type Route } from '@milena/http';
 import { z } from 'zod';
 import { defined } from '../defined.ts';
-import { cancelDelivery, findDelivery, findEvent, retryDelivery } from '../deliveries.ts';
+import { cancelDelivery, deliveriesOfEvent, findDelivery, findEvent, retryDelivery } from '../deliveries.ts';
 import type { RouteDeps } from '../deps.ts';
 import { findSubscription } from '../find-subscription.ts';
 import { checkOrder, rangeQuery } from '../queries.ts';
@@ -52,6 +52,35 @@ function listOfSubscription({ as }: RouteDeps): Route {
         { subscription_id: params.id, ...defined(filter) },
         { limit, cursor },
       );
+      const now = deps.clock.now();
+      return { status: 200, body: { ...page, data: page.data.map((view) => toDelivery(view, now)) } };
+    },
+  });
+}
+
+const eventQuery = pageQuery.extend({ status: z.enum(DELIVERY_STATUSES).optional() });
+
+function listOfEvent({ as }: RouteDeps): Route {
+  return route({
+    method: 'get',
+    path: '/api/v1/events/{id}/deliveries',
+    operation_id: 'listEventDeliveries',
+    tag,
+    summary: 'List the deliveries of an event, newest first',
+    description:
+      'One for each subscription that the event went to, and every replay of these; `filtered` tells that none wanted its ' +
+      'type. The id is what ingest answered with, and what receivers see as `webhook-id`. Found from the moment it was given ' +
+      'out, as a delivery is; of a fan-out the last deliveries may follow some seconds after the first.',
+    access: 'read',
+    params: idParams,
+    query: eventQuery,
+    replies: { 200: { description: 'A page of them.', schema: listSchema } },
+    problems: [400, 404, 503],
+    handler: async (request) => {
+      const { limit, cursor, ...filter } = request.query;
+      const deps = as(request.principal);
+      const asked = { event_id: request.params.id, ...defined(filter) };
+      const page = await deliveriesOfEvent(deps, asked, { limit, cursor }, request);
       const now = deps.clock.now();
       return { status: 200, body: { ...page, data: page.data.map((view) => toDelivery(view, now)) } };
     },
@@ -178,5 +207,5 @@ function cancel({ as }: RouteDeps): Route {
 }
 
 export function deliveryRoutes(deps: RouteDeps): Route[] {
-  return [listOfSubscription, read, attempts, payload, retry, cancel].map((make) => make(deps));
+  return [listOfSubscription, listOfEvent, read, attempts, payload, retry, cancel].map((make) => make(deps));
 }

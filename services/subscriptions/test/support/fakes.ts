@@ -188,6 +188,14 @@ export function createFakeDeliveries() {
       filters.push(filter);
       return Promise.resolve({ data: [...views.values()].slice(0, page.limit), next_cursor: null });
     },
+    ofEvent: ({ event_id, tenant_id, status }, page) => {
+      if (page.cursor !== null) throw new BadCursorError('no such cursor');
+      const data = [...views.values()]
+        .filter((view) => view.event_id === event_id)
+        .filter((view) => tenant_id === undefined || view.tenant_id === tenant_id)
+        .filter((view) => status === undefined || view.status === status);
+      return Promise.resolve({ data: data.slice(0, page.limit), next_cursor: null });
+    },
   };
   return { views, events, filters, reader };
 }

@@ -8,6 +8,7 @@ import { operatorNotices } from './008-operator-notices.ts';
 import { formerSubscriptions } from './009-former-subscriptions.ts';
 import { releaseSteps } from './010-release-steps.ts';
 import { deadLetterLists } from './012-dead-letter-lists.ts';
+import { heldDeliveriesByEvent } from './015-held-deliveries-by-event.ts';
 import { idempotencyKeys } from './003-idempotency-keys.ts';
 import { subscriptions } from './001-subscriptions.ts';
 
@@ -31,4 +32,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   releaseSteps,
   deadLetterTargets,
   ...deadLetterLists,
+  heldDeliveriesByEvent,
 ];
