@@ -12,6 +12,8 @@ export interface DeliveryView {
   payload_bytes: number;
   accepted_at: number;
   replay_of: string | null;
+  /** Where a replay was sent instead; null = to the subscription's own. */
+  target_url: string | null;
   status: DeliveryStatus;
   attempts_made: number;
   last_attempt_at: number | null;

@@ -23,7 +23,14 @@ const view = (hoursAgo: number, over: Partial<DeliveryView> = {}): DeliveryView 
       tenant_id: 'default',
       subscription_id,
     },
-    ...{ event_type: null, content_type: 'application/json', payload_bytes: 2, accepted_at, replay_of: null },
+    ...{
+      event_type: null,
+      content_type: 'application/json',
+      payload_bytes: 2,
+      accepted_at,
+      replay_of: null,
+      target_url: null,
+    },
     ...{ status: 'held', attempts_made: 0, last_attempt_at: null, next_attempt_at: null, reason: '' },
     ...over,
   };

@@ -103,7 +103,7 @@ export function describeHeldStores(name: string, open: (clock: Clock) => Promise
         delivery;
       const event = {
         ...{ delivery_id, event_id, tenant_id, subscription_id },
-        ...{ event_type, content_type, replay_of },
+        ...{ event_type, content_type, replay_of, target_url: delivery.target_url },
       };
       const view = {
         ...{ ...event, accepted_at: START, payload_bytes: 7, status: 'held', attempts_made: 2 },

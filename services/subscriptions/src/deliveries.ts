@@ -42,14 +42,13 @@ export async function deliveriesOfEvent(
   { signal }: Pick<Call, 'signal'>,
 ): Promise<Page<DeliveryView>> {
   const { event_id } = filter;
-  const isKnown = async (): Promise<boolean> => {
-    const { data } = await deps.deliveries.ofEvent({ event_id }, { limit: 1, cursor: null });
-    return data.length > 0;
-  };
+  const read = () => deps.deliveries.ofEvent(filter, page);
   const found = await whenRecorded(deps, { what: 'event', id: event_id, signal }, async () => {
-    const answer = await deps.deliveries.ofEvent(filter, page);
-    // Of an event that is known none may have the status asked for, or none may follow.
-    return answer.data.length > 0 || (await isKnown()) ? answer : null;
+    const answer = await read();
+    if (answer.data.length > 0) return answer;
+    const { data } = await deps.deliveries.ofEvent({ event_id }, { limit: 1, cursor: null });
+    // Of an event that is known none may have the status asked for, or none may follow; or it was stored just now.
+    return data.length > 0 ? await read() : null;
   });
   if (found === null) throw notFound('event');
   return found;

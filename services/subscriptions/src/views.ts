@@ -13,6 +13,11 @@ export function toTimeOrNull(ms: number | null): string | null {
   return ms === null ? null : toTime(ms);
 }
 
+const elsewhere = z.string().nullable().meta({
+  description:
+    'Where it was sent instead of to the subscription’s own: a replay to another URL. null for all others.',
+});
+
 const deliveryShape = {
   id: idSchema,
   event_id: idSchema.meta({ description: 'What receivers see as webhook-id, on every retry and replay.' }),
@@ -23,6 +28,7 @@ const deliveryShape = {
   payload_bytes: z.int(),
   accepted_at: time,
   replay_of: idSchema.nullable().meta({ description: 'The delivery that this one repeats.' }),
+  target_url: elsewhere,
   status: z.enum(DELIVERY_STATUSES),
   attempts_made: z.int(),
   last_attempt_at: time.nullable(),
@@ -72,6 +78,7 @@ export const deadLetterSchema = z
     content_type: z.string(),
     accepted_at: time,
     replay_of: idSchema.nullable(),
+    target_url: elsewhere,
     status: z.enum(DEAD_LETTER_STATUSES),
     reason: z.string(),
     attempts: z.int().meta({ description: 'Attempts made.' }),
@@ -90,6 +97,7 @@ export function toDeadLetter(letter: Omit<DeadLetter, 'payload'>): z.infer<typeo
     content_type: letter.content_type,
     accepted_at: toTime(letter.accepted_at),
     replay_of: letter.replay_of,
+    target_url: letter.target_url,
     status: letter.status,
     reason: letter.reason,
     attempts: letter.attempts,

@@ -111,6 +111,7 @@ describe('dead letters', () => {
       status: 'open' as const,
       reason: 'Six attempts failed.',
       attempts: 6,
+      target_url: n === 2 ? 'https://example.com/other' : null,
       dead_lettered_at: nowMs - n,
     }));
     await api.deadLetters.insert(letters);
@@ -124,6 +125,10 @@ describe('dead letters', () => {
       letters.slice(1).map((l) => l.delivery_id),
     );
     expect(body.data[0]).not.toHaveProperty('payload');
+    expect(body.data.map((letter: { target_url: string | null }) => letter.target_url)).toEqual([
+      'https://example.com/other',
+      null,
+    ]);
     const read = await api.call('GET', `/api/v1/dead-letters/${first!.delivery_id}`);
     expect(read.body).toEqual(discarded.body);
   });

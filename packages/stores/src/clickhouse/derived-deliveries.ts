@@ -68,12 +68,12 @@ export function derivedDeliveries(events: string, scope: HistoryScope, derived =
     SELECT e.delivery_id AS delivery_id, e.subscription_id AS subscription_id,
       toUnixTimestamp64Milli(e.accepted_at) AS accepted_ms, e.event_id AS event_id, e.tenant_id AS tenant_id,
       e.event_type AS event_type, e.content_type AS content_type, e.payload_bytes AS payload_bytes,
-      e.replay_of AS replay_of, ${STATUS} AS status, h.attempts_made AS attempts_made,
+      e.replay_of AS replay_of, e.target_url AS target_url, ${STATUS} AS status, h.attempts_made AS attempts_made,
       toUnixTimestamp64Milli(h.last_attempt_at) AS last_attempt_ms,
       toUnixTimestamp64Milli(tupleElement(h.latest, 2)) AS next_attempt_ms, tupleElement(h.latest, 3) AS reason
     FROM (
       SELECT delivery_id, subscription_id, accepted_at, event_id, tenant_id, event_type, content_type, payload_bytes,
-        replay_of
+        replay_of, target_url
       FROM events ${events}
     ) AS e
     LEFT JOIN (

@@ -126,7 +126,8 @@ describe('status', () => {
   });
 
   test('comes with the last attempt, the reason and the next time of what happened last', async () => {
-    const row = event({ replay_of: newId(T0), event_type: null });
+    const target_url = 'https://example.com/elsewhere';
+    const row = event({ replay_of: newId(T0), event_type: null, target_url });
     const deferredUntil = row.accepted_at + 300_000;
     await history.writer.insertEvents([row]);
     await history.writer.insertAttempts([failed(row, 1), failed(row, 2)]);
@@ -140,6 +141,7 @@ describe('status', () => {
       payload_bytes: row.payload.length,
       accepted_at: row.accepted_at,
       replay_of: row.replay_of,
+      target_url,
       status: 'retrying',
       attempts_made: 2,
       last_attempt_at: row.accepted_at + 20_000,

@@ -58,28 +58,30 @@ function listOfSubscription({ as }: RouteDeps): Route {
   });
 }
 
-const eventQuery = pageQuery.extend({ status: z.enum(DELIVERY_STATUSES).optional() });
+const eventQuery = pageQuery.extend({
+  event_id: idSchema.meta({ description: 'What ingest answered with, and receivers see as `webhook-id`.' }),
+  status: z.enum(DELIVERY_STATUSES).optional(),
+});
 
 function listOfEvent({ as }: RouteDeps): Route {
   return route({
     method: 'get',
-    path: '/api/v1/events/{id}/deliveries',
+    path: '/api/v1/deliveries',
     operation_id: 'listEventDeliveries',
     tag,
     summary: 'List the deliveries of an event, newest first',
     description:
       'One for each subscription that the event went to, and every replay of these; `filtered` tells that none wanted its ' +
-      'type. The id is what ingest answered with, and what receivers see as `webhook-id`. Found from the moment it was given ' +
-      'out, as a delivery is; of a fan-out the last deliveries may follow some seconds after the first.',
+      'type. Found from the moment the id was given out, as a delivery is; of a fan-out the last deliveries may follow some ' +
+      'seconds after the first.',
     access: 'read',
-    params: idParams,
     query: eventQuery,
     replies: { 200: { description: 'A page of them.', schema: listSchema } },
     problems: [400, 404, 503],
     handler: async (request) => {
-      const { limit, cursor, ...filter } = request.query;
+      const { limit, cursor, event_id, ...filter } = request.query;
       const deps = as(request.principal);
-      const asked = { event_id: request.params.id, ...defined(filter) };
+      const asked = { event_id, ...defined(filter) };
       const page = await deliveriesOfEvent(deps, asked, { limit, cursor }, request);
       const now = deps.clock.now();
       return { status: 200, body: { ...page, data: page.data.map((view) => toDelivery(view, now)) } };

@@ -41,6 +41,7 @@ export function deliveryView(over: Partial<DeliveryView> = {}): DeliveryView {
     payload_bytes: 7,
     accepted_at: Date.UTC(2026, 0, 1),
     replay_of: null,
+    target_url: null,
     status: 'queued',
     attempts_made: 0,
     last_attempt_at: null,

@@ -10,7 +10,7 @@ import type { Page, PageRequest } from '../../ports.ts';
 import type { Queryable } from '../client.ts';
 import { msTime, timeOrNull } from '../sql.ts';
 
-const IDENTITY = `delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of,
+const IDENTITY = `delivery_id, event_id, tenant_id, subscription_id, event_type, content_type, replay_of, target_url,
   ${msTime('accepted_at')} AS accepted_at`;
 /** The same as `idOrder`: what is held and what the history tells go on one page. */
 const ID_ORDER = `(right(delivery_id::text, 17) || left(delivery_id::text, 18)) COLLATE "C"`;
@@ -29,7 +29,7 @@ export function createHeldDeliveries({ pg }: { pg: Queryable }): DeliveryReader 
   };
   return {
     find: (deliveryId) => one<DeliveryView>(VIEW, deliveryId),
-    event: (deliveryId) => one<EventRow>(`${IDENTITY}, payload, target_url, traceparent`, deliveryId),
+    event: (deliveryId) => one<EventRow>(`${IDENTITY}, payload, traceparent`, deliveryId),
     list: (filter, page) => listHeld(pg, filter, page),
     ofEvent: (filter, page) => listHeld(pg, filter, page),
   };
