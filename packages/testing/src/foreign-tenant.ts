@@ -106,7 +106,14 @@ function triesOf(
     }
   }
   const listed = Object.keys(operation.responses['200']?.content ?? {});
-  if (method === 'GET' && tries.length + listed.length > 0 && operation.parameters !== undefined) {
+  // A list that can't be asked for without naming something was tried with each name.
+  const asksForName = named.some(({ required }) => required);
+  if (
+    method === 'GET' &&
+    !asksForName &&
+    tries.length + listed.length > 0 &&
+    operation.parameters !== undefined
+  ) {
     if (!listed.includes('text/event-stream')) tries.push({ ...base, kind: 'list', path });
   }
   return tries;
