@@ -47,9 +47,9 @@ export function recordAttempts(deps: RecordDeps): StreamSpec<LogEntry> {
           for (const table of [events, dispositions, attempts]) table.drop(partitions);
         },
         store: async () => {
-          // Events first: until its row is there, a filtered delivery does not exist for readers.
-          await events.store();
+          // A filtered delivery does not exist for readers until its event is there; then they must find it filtered, not queued.
           await dispositions.store();
+          await events.store();
           await attempts.store();
         },
       };

@@ -7,6 +7,7 @@ import {
   disposition,
   logRecord,
   startRecorder,
+  T0,
 } from './support.ts';
 
 describe('a store that is away', () => {
@@ -75,4 +76,20 @@ test('a table that is stored is neither stored nor told of again when one after 
   expect(await metrics.registry.metrics()).toContain(
     'milena_recorder_batch_rows_count{table="dispositions"} 1',
   );
+});
+
+test('a filtered event is not there for readers before they can tell that it is filtered', async () => {
+  const { feed, advance, failures, rows } = await startRecorder();
+  failures.only = 'dispositions';
+  failures.before = 1;
+  const one = delivery();
+  const event = { content_type: 'text/plain', accepted_at: T0, traceparent: null, payload_base64: 'MQ==' };
+  feed('f', logRecord({ kind: 'disposition', disposition: disposition(one, 'filtered'), event }));
+  await advance(500);
+  expect(rows.events).toEqual([]);
+  await advance(100);
+  expect(rows).toMatchObject({
+    dispositions: [`filtered/${one.delivery_id}`],
+    events: [one.delivery_id],
+  });
 });
