@@ -64,10 +64,6 @@ async function keysOf(
   return rows.map((row) => ({ ...row, at: Number(row.at) }));
 }
 
-/** The scope's own parameters. */
-const OF_SCOPE = `WHERE subscription_id IN {h_subscription_ids:Array(UUID)} AND delivery_id IN {h_delivery_ids:Array(UUID)}
-  AND accepted_at >= ${msParam('h_from')} AND accepted_at <= ${msParam('h_to')}`;
-
 /** @param range when the first and the last of them were accepted, ms since the epoch */
 async function read(
   clickhouse: ClickHouse,
@@ -75,14 +71,20 @@ async function read(
   range: { from: number; to: number },
   status: DeliveryView['status'] | undefined,
 ): Promise<DeliveryView[]> {
-  const scope = {
-    subscription_ids: [...new Set(keys.map((key) => key.subscription_id))],
-    delivery_ids: keys.map(({ id }) => id),
-    ...range,
-  };
+  const subscription_ids = [...new Set(keys.map((key) => key.subscription_id))];
+  const delivery_ids = keys.map(({ id }) => id);
+  const events = createConditions();
+  events.add('subscription_id IN {subscription_ids:Array(UUID)}', { subscription_ids });
+  events.add('delivery_id IN {delivery_ids:Array(UUID)}', { delivery_ids });
+  events.add(`accepted_at >= ${msParam('from')} AND accepted_at <= ${msParam('to')}`, range);
   const derived = createConditions();
   derived.add('status = {status:String}', { status });
-  const { query, params } = derivedDeliveries(OF_SCOPE, scope, derived.where());
-  const rows = await clickhouse.select<DeliveryRow>(query, { ...params, ...derived.params });
+  const scope = { subscription_ids, delivery_ids, ...range };
+  const { query, params } = derivedDeliveries(events.where(), scope, derived.where());
+  const rows = await clickhouse.select<DeliveryRow>(query, {
+    ...params,
+    ...events.params,
+    ...derived.params,
+  });
   return rows.map(toDeliveryView);
 }
