@@ -93,3 +93,25 @@ describe('commits whose records the cluster has lost', () => {
     expect(a.values().at(-1)).toBe('new');
   });
 });
+
+it('what comes while a worker asks how far the group is, is no loss: it goes on where it is', async () => {
+  const a = await collect(one.log);
+  await one.log.append([record(0, '0')]);
+  await a.count(1);
+  const ask = one.desk.ask.bind(one.desk);
+  const asked = jest.spyOn(one.desk, 'ask').mockImplementation(async (question) => {
+    const answer = await ask(question);
+    // The answer is as old as that when the worker gets it.
+    await one.log.append([record(0, String(a.got.length))]);
+    await a.count(a.got.length + 1);
+    return answer;
+  });
+  one.interrupt();
+  await until('it has asked for the commits and the ends', () => asked.mock.results.length > 1);
+  await Promise.all(asked.mock.results.map(({ value }) => value as Promise<unknown>));
+  asked.mockRestore();
+  a.ackAll();
+  await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
+  expect(a.revoked).toEqual([]);
+  expect(a.values()).toEqual(['0', '1', '2']);
+});

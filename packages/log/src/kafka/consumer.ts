@@ -200,9 +200,14 @@ function joined(course: Course, session: Session, places: readonly Place[]): voi
 /** Reads where the group is, and begins with what is new. */
 async function confirm(course: Course, session: Session): Promise<void> {
   const { deps, holding, epoch } = course;
+  const asked = holding.positions();
   const ranges = await readRanges(course);
   if (ranges === null || course.epoch !== epoch) return;
-  const passed = [...holding.readers()].filter((reader) => !hasDone(reader, ranges.get(reader.partition.id)));
+  const read = holding.positions();
+  const passed = [...holding.readers()].filter((reader) => {
+    const { id } = reader.partition;
+    return !hasDone(reader, asked.get(id) ?? 0, ranges.get(id));
+  });
   holding.lose(new Set(passed.map(({ partition }) => partition.partition)));
   // Whoever had it meanwhile may have done some of it without a commit, and has lost it to us by now.
   if (course.away) {
@@ -214,7 +219,8 @@ async function confirm(course: Course, session: Session): Promise<void> {
     const range = ranges.get(partition.id);
     if (range === undefined || holding.of(partition.id) !== undefined) continue;
     const place = placeOf(course, partition);
-    holding.gain(partition, range);
+    // Some of what came since may have been handed out by the reader that was lost just now.
+    holding.gain(partition, { ...range, end: Math.max(range.end, read.get(partition.id) ?? 0) });
     session.seek(place, range.start);
     session.resume(place);
   }
@@ -225,12 +231,15 @@ async function confirm(course: Course, session: Session): Promise<void> {
   course.settle(null);
 }
 
-/** Whatever the group has committed was done here: nobody else had the partition, or committed nothing of it. */
-function hasDone(reader: Reader, range: PartitionRange | undefined): boolean {
+/**
+ * Whatever the group has committed was done here: nobody else had the partition, or committed nothing of it.
+ *
+ * @param asked the reader's position when the range was asked for: it reads on meanwhile, past the end that is told
+ */
+function hasDone({ tracker }: Reader, asked: number, range: PartitionRange | undefined): boolean {
   if (range === undefined) return true;
   // The cluster has lost some of what we have read: its offsets are given to other records.
-  if (reader.position() > range.end) return false;
-  const { tracker } = reader;
+  if (asked > range.end) return false;
   const mark = tracker.mark();
   return range.start <= mark && allWithin(within(range.done, mark, Infinity), tracker.beyond());
 }

@@ -26,6 +26,8 @@ export interface Holding {
   gain(partition: TopicPartition, range: { start: number; end: number; done: readonly Run[] }): void;
   /** Forgets all topic-partitions with these numbers and tells the consumer's user. */
   lose(numbers: ReadonlySet<number>): void;
+  /** Offset after the last record that was read ahead, by the id of the topic-partition. */
+  positions(): Map<string, number>;
   /** The partition numbers that are held. */
   numbers(): number[];
   feed(id: string, messages: readonly KafkaMessage[]): void;
@@ -80,10 +82,10 @@ export function createHolding(deps: HoldingDeps): Holding {
     },
     lose: (numbers) => {
       const lost = [...readers.values()].filter(({ partition }) => numbers.has(partition.partition));
-      if (lost.length === 0) return;
       lost.forEach(drop);
-      options.onRevoked?.([...numbers]);
+      if (lost.length > 0) options.onRevoked?.([...numbers]);
     },
+    positions: () => new Map([...readers].map(([id, reader]) => [id, reader.position()])),
     numbers: () => [...new Set([...readers.values()].map(({ partition }) => partition.partition))],
     underWay: () => [...readers.values()].reduce((sum, { unackedRecords }) => sum + unackedRecords, 0),
     feed: (id, messages) => {
