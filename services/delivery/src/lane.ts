@@ -6,6 +6,12 @@ import type { Tenure } from './tenure.ts';
 const DEFAULT_IN_FLIGHT = 32;
 /** A lane that has not seen an answer yet tries this many; it may turn out to hang, and the first answer opens it up. */
 const UNPROVEN_IN_FLIGHT = 2;
+/**
+ * What a lane that hangs before it ever answered is reckoned to have, for when its records come back. With all its slots they
+ * would come back, and be put off again, every second; with those it has now, an endpoint that is slow to begin would get
+ * what was sent meanwhile in a minute.
+ */
+const HANGING_IN_FLIGHT = 16;
 /** What an attempt is taken to last before the first one ended. */
 const ASSUMED_MEAN_MS = 100;
 /** Weight of the newest attempt in the mean duration: about the last ten count. */
@@ -148,24 +154,28 @@ export function admit(lane: Lane, share: number, deferrals: number, now: number)
   // What has been put off before goes first: it finds room where a fresh record no longer does.
   const longest = deferrals > 0 ? 2 * LONGEST_WAIT_MS : LONGEST_WAIT_MS;
   const waiting = lane.queue.length + 1;
+  // One that hangs before it ever answered is not about to: its records come back for it instead of waiting here.
+  const mayAnswer = lane.proven || !lane.unhealthy;
   // A lane that nobody knows yet will have all its slots as soon as it answers.
-  const perAttempt = lane.meanMs / Math.max(1, Math.min(lane.cap, share));
+  const slots = Math.min(lane.cap, share, mayAnswer ? Infinity : HANGING_IN_FLIGHT);
+  const perAttempt = lane.meanMs / Math.max(1, slots);
   const byWork = waiting * perAttempt;
   msToToken(lane, now);
   const byRate = lane.ratePerS === null ? 0 : ((waiting - lane.tokens) / lane.ratePerS) * 1000;
-  // One that hangs before it ever answered is not about to: its records come back for it instead of waiting here.
-  const mayAnswer = lane.proven || !lane.unhealthy;
   // A slow endpoint with few slots would stand idle between two records if none could wait.
   const fits = waiting === 1 || (mayAnswer && byWork <= longest && waiting <= MAX_QUEUED);
   if (fits && byRate <= longest) return null;
   const reason = byRate > longest ? 'rate_limit' : 'lane_full';
   const each = Math.max(perAttempt, lane.ratePerS === null ? 0 : 1000 / lane.ratePerS);
-  return { kind: 'defer', reason, wait_ms: reserve(lane, Math.max(byWork, byRate), each, now) };
+  // Of what is before it, the lane keeps no more than this; the rest is put off as well, and reserves its own time.
+  const kept = mayAnswer ? Math.max(1, Math.floor(longest / perAttempt)) : 1;
+  const wait = Math.min(waiting, kept + 1) * perAttempt;
+  return { kind: 'defer', reason, wait_ms: reserve(lane, Math.max(wait, byRate), each, now) };
 }
 
 /** Gives each deferred record the time at which the lane will get to it, instead of letting all come back at once. */
 function reserve(lane: Lane, wait: number, each: number, now: number): number {
-  const at = Math.max(now + wait, lane.reservedUntil);
+  const at = Math.max(now + Math.max(SHORTEST_DEFERRAL_MS, wait), lane.reservedUntil);
   lane.reservedUntil = Math.min(at + each, now + HORIZON_MS);
-  return Math.max(SHORTEST_DEFERRAL_MS, at - now);
+  return at - now;
 }

@@ -136,7 +136,10 @@ function purge(schedule: Schedule, lane: Lane, verdict: (tenure: Tenure) => Entr
 
 function markHanging(schedule: Schedule, lane: Lane, now: number): void {
   const silentMs = now - lane.progressAt;
-  if (lane.inFlight === 0 || lane.unhealthy || silentMs <= HANGING_MS) return;
+  if (lane.inFlight === 0 || silentMs <= HANGING_MS) return;
+  // Its first attempt lasts at least as long.
+  if (!lane.proven) lane.meanMs = Math.max(lane.meanMs, silentMs);
+  if (lane.unhealthy) return;
   change(schedule, lane, () => {
     lane.unhealthy = true;
     lane.meanMs = Math.max(lane.meanMs, silentMs);

@@ -105,6 +105,32 @@ describe('lanes', () => {
     expect(world.posts).toHaveLength(20);
   });
 
+  it('what an endpoint that hangs from the start can not take comes back for it in turn, and ever more rarely', async () => {
+    world = await createWorld();
+    const sick = world.subscribe();
+    world.scripts.set(sick.id, hang(world.clock));
+    const putOff = () => world.sentTo(retryTopic('10s'));
+    // Between two looks at the lanes, which come every two seconds.
+    await world.pass(1500);
+    for (let n = 0; n < 20; n += 1) await world.send(sick);
+    await world.pass(2600);
+    const dues = putOff().map((d) => d.due_at! - world.clock.now());
+    expect(dues).toHaveLength(17);
+    // The first of them as soon as any, and no two together.
+    expect(Math.min(...dues)).toBeLessThanOrEqual(1000);
+    expect(Math.max(...dues)).toBeLessThan(5000);
+    expect(new Set(dues).size).toBe(dues.length);
+    // Five a second until its first attempts time out: what comes anew is put off, and hardly what was put off before.
+    const before = putOff().length;
+    for (let n = 0; n < 35; n += 1) {
+      await world.send(sick);
+      await world.pass(200);
+    }
+    expect(world.posts).toHaveLength(2);
+    expect(putOff().length - before).toBeGreaterThanOrEqual(35);
+    expect(putOff().length - before).toBeLessThan(35 + 17);
+  });
+
   it('an endpoint whose first answers take three seconds gets a burst soon after them', async () => {
     world = await createWorld();
     const subscription = world.subscribe();
