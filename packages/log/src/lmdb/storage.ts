@@ -1,5 +1,6 @@
 import { open, type Database } from 'lmdb';
 import { LogUnavailableError } from '../message-log.ts';
+import { cutLinks } from './cut-links.ts';
 import { beginnings, PIECE_BYTES, piecesOf, whole, type Entry } from './pieces.ts';
 
 /** What one commit may do. Buffers must not change until the commit is done. */
@@ -53,6 +54,7 @@ export function openStorage(path: string): Storage {
     eventTurnBatching: false,
     ...AT_ONCE,
   });
+  cutLinks(db);
   const batch = createBatch(db);
   return {
     commit: async (write) => {
