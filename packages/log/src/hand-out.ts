@@ -3,7 +3,7 @@ import type { Budget } from './budget.ts';
 import type { DueWindow } from './due-window.ts';
 import { MAY_REPEAT_HEADER, type ConsumedRecord } from './message-log.ts';
 import type { OffsetTracker } from './offset-tracker.ts';
-import type { Outcome } from './turns.ts';
+import type { Outcome, Taker } from './turns.ts';
 
 /** Records from one partition before the next has its turn. */
 const TURN_RECORDS = 16;
@@ -18,7 +18,7 @@ export interface StoredRecord {
 }
 
 /** One consumer's way through one topic-partition, from take-over to loss. */
-export interface PartitionReader {
+export interface PartitionReader extends Taker {
   /** `id` names it in maps. */
   readonly partition: { readonly id: string; readonly topic: string; readonly partition: number };
   readonly tracker: OffsetTracker;

@@ -4,7 +4,13 @@ const SLICE_MS = 2;
 /** What came of one turn: there may be more; nothing is left; or nobody can go on before `unblock`. */
 export type Outcome = 'more' | 'empty' | 'blocked';
 
-interface Turns<T extends object> {
+/** Whoever has turns. */
+export interface Taker {
+  /** It waits for a turn or has one: `createTurns` sees to it. (A set of them had its table made anew thousands of times.) */
+  queued: boolean;
+}
+
+interface Turns<T extends Taker> {
   /** It may have something to do: gives it a turn soon, once, however often it is queued until then. */
   queue(one: T): void;
   /** After a turn ended `blocked`: whoever it was goes first now. */
@@ -12,9 +18,8 @@ interface Turns<T extends object> {
 }
 
 /** Round robin over whoever is queued: a busy one never starves another, nor the rest of the process. */
-export function createTurns<T extends object>(takeTurn: (one: T) => Outcome): Turns<T> {
+export function createTurns<T extends Taker>(takeTurn: (one: T) => Outcome): Turns<T> {
   const waiting: T[] = [];
-  const queued = new Set<T>();
   let scheduled = false;
   let blocked = false;
 
@@ -31,7 +36,7 @@ export function createTurns<T extends object>(takeTurn: (one: T) => Outcome): Tu
       const one = waiting.shift();
       if (one === undefined) return;
       const outcome = takeTurn(one);
-      if (outcome === 'empty') queued.delete(one);
+      if (outcome === 'empty') one.queued = false;
       else if (outcome === 'more') waiting.push(one);
       else {
         // Whoever did not fit is next when there is room, or a large record would wait for ever.
@@ -44,8 +49,8 @@ export function createTurns<T extends object>(takeTurn: (one: T) => Outcome): Tu
 
   return {
     queue: (one) => {
-      if (queued.has(one)) return;
-      queued.add(one);
+      if (one.queued) return;
+      one.queued = true;
       waiting.push(one);
       schedule();
     },

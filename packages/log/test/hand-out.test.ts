@@ -30,6 +30,7 @@ function holding(reread: PartitionReader['reread']) {
     tracker: createOffsetTracker(0, []),
     redeliveredBelow: 0,
     active: true,
+    queued: false,
     unackedRecords: 0,
     unackedBytes: 0,
     peek: () => ahead,

@@ -60,6 +60,7 @@ export function createReader(options: {
     tracker: createOffsetTracker(options.start, options.done),
     redeliveredBelow: options.end,
     active: true,
+    queued: false,
     paused: false,
     unackedRecords: 0,
     unackedBytes: 0,

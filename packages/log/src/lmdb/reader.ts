@@ -32,6 +32,7 @@ export function createReader(
     redeliveredBelow: partition.next,
     position: mark,
     active: true,
+    queued: false,
     unackedRecords: 0,
     unackedBytes: 0,
     peek: () => {
