@@ -2,21 +2,31 @@ import { createTestClock } from '@milena/runtime';
 import { encodeRuns } from '../src/done-runs.ts';
 import { createClients, type KafkaClient } from '../src/kafka/clients.ts';
 import { openKafkaLog, type OpenedKafkaLog } from '../src/kafka/open.ts';
-import { collect, OPTIONS, record, TOPIC, until } from './conformance/harness.ts';
+import { collect, OPTIONS, record, TOPIC, until, type Collected } from './conformance/harness.ts';
 import { kafkaOptions, newPrefix, removeTopics } from './kafka-hooks.ts';
 
 let one: OpenedKafkaLog;
 let client: KafkaClient;
+const collected: Collected[] = [];
 beforeEach(async () => {
   const options = { ...kafkaOptions(OPTIONS, newPrefix()), clock: createTestClock() };
   one = await openKafkaLog(options);
   client = createClients(options).create(5_000);
 });
 afterEach(async () => {
+  // A consumer whose topic goes away ends on its own, and would still be at it after the last test.
+  for (const { consumer } of collected.splice(0)) await consumer.stop();
   await removeTopics(one, OPTIONS);
   await one.log.close();
   client.kill();
 });
+
+/** A consumer that is stopped after the test. */
+async function startConsumer(options?: { ack: boolean }): Promise<Collected> {
+  const started = await collect(one.log, options);
+  collected.push(started);
+  return started;
+}
 
 /** What a cluster leaves that has lost records: a commit of partition 0 from beyond their end. */
 async function commitBeyondTheEnd(metadata: string): Promise<void> {
@@ -54,7 +64,7 @@ describe('commits whose records the cluster has lost', () => {
     await appendedAt('after', committedAt + 60_000);
     await commitBeyondTheEnd(encodeRuns([], 5_000, Infinity, committedAt));
     expect((await one.log.lag('g', [TOPIC]))[0]!.records).toBe(1);
-    const a = await collect(one.log, { ack: true });
+    const a = await startConsumer({ ack: true });
     await one.log.append([record(0, 'now')]);
     await a.count(2);
     expect(a.values()).toEqual(['after', 'now']);
@@ -65,13 +75,13 @@ describe('commits whose records the cluster has lost', () => {
   it('a commit from beyond the end that does not say when it was made: nothing that is kept is left out', async () => {
     await appendedAt('long before', Date.now() - 3_600_000);
     await commitBeyondTheEnd('');
-    const a = await collect(one.log, { ack: true });
+    const a = await startConsumer({ ack: true });
     await a.count(1);
     expect(a.values()).toEqual(['long before']);
   });
 
   it('under a worker that had read them: it takes what came since, at the offsets that it knows', async () => {
-    const a = await collect(one.log, { ack: true });
+    const a = await startConsumer({ ack: true });
     await one.log.append([0, 1, 2, 3].map((n) => record(0, `lost ${n}`)));
     await a.count(4);
     await until('all is committed', async () => (await one.log.lag('g', [TOPIC]))[0]!.records === 0);
@@ -95,7 +105,7 @@ describe('commits whose records the cluster has lost', () => {
 });
 
 it('what comes while a worker asks how far the group is, is no loss: it goes on where it is', async () => {
-  const a = await collect(one.log);
+  const a = await startConsumer();
   await one.log.append([record(0, '0')]);
   await a.count(1);
   const ask = one.desk.ask.bind(one.desk);

@@ -79,6 +79,8 @@ type CommitVia = EachBatchPayload['commitOffsetsIfNecessary'];
 /** What a session knows of itself. */
 interface Course {
   over: boolean;
+  /** With a goodbye: one that is ended otherwise goes on under its name. */
+  leaving: boolean;
   /** The fetch loop ran. */
   aliveAt: number;
   /** The latest fetch began. */
@@ -96,7 +98,7 @@ export function createSession(deps: SessionDeps): Session {
   const client = deps.clients.create(REQUEST_TIMEOUT_MS);
   const now = performance.now();
   const course: Course = {
-    ...{ over: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
+    ...{ over: false, leaving: false, aliveAt: now, fetchAt: now, turnAt: now, heardAt: now },
     ...{ commitVia: null, cluster: null },
   };
   const consumer = createConsumerOf(client, deps, course);
@@ -145,6 +147,7 @@ export function createSession(deps: SessionDeps): Session {
     commit: (offsets) => course.commitVia?.(offsets) ?? null,
     leave: async () => {
       course.over = true;
+      course.leaving = true;
       await within(LEAVE_TIMEOUT_MS, consumer.disconnect()).catch(() => undefined);
       kill();
     },
@@ -182,7 +185,7 @@ function createConsumerOf(
         course.cluster = cluster;
         keepMembership(cluster, {
           former,
-          leaves: () => course.over,
+          leaves: () => course.leaving,
           joins: async () => {
             if (!course.over) await events.joining();
           },
