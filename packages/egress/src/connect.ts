@@ -80,7 +80,13 @@ function createOpen(tls: TlsOptions | undefined): Open {
   };
 }
 
-/** Follows a socket until it is usable or has failed, and asks the guard about the peer it really has. */
+/** An error may still follow the one that was reported; unheard it would end the process. */
+const UNHEEDED = (): void => undefined;
+
+/**
+ * Follows a socket until it is usable or has failed, and asks the guard about the peer it really has. No listener is left
+ * then that knows what the connection was made for: it would keep that POST, body included, for as long as it is open.
+ */
 function follow(
   socket: Socket,
   target: Target,
@@ -91,9 +97,8 @@ function follow(
   progress.stage = 'connect';
   let phaseStartedAt = performance.now();
   const finish = (failure: PostFailure | null): void => {
-    socket.off('error', onError);
-    // An error may still follow the one that was reported; unheard it would end the process.
-    socket.on('error', () => undefined);
+    socket.off('error', onError).off('connect', onConnect).off('secureConnect', onSecure);
+    socket.on('error', UNHEEDED);
     if (failure) socket.destroy();
     done(failure, failure ? null : socket);
   };
@@ -102,8 +107,7 @@ function follow(
     const aim = kind === 'tls' ? 'agree on TLS with' : 'connect to';
     finish(new PostFailure(kind, `Could not ${aim} ${target.host} port ${target.port} (${codeOf(error)}).`));
   };
-  socket.on('error', onError);
-  socket.once('connect', () => {
+  const onConnect = (): void => {
     const now = performance.now();
     progress.connect_ms = now - phaseStartedAt;
     phaseStartedAt = now;
@@ -114,11 +118,12 @@ function follow(
     if (!verdict.ok) finish(new PostFailure('blocked_target', `Not sent: ${verdict.reason}.`));
     else if (target.secure) progress.stage = 'tls';
     else finish(null);
-  });
-  socket.once('secureConnect', () => {
+  };
+  const onSecure = (): void => {
     progress.tls_ms = performance.now() - phaseStartedAt;
     finish(null);
-  });
+  };
+  socket.on('error', onError).once('connect', onConnect).once('secureConnect', onSecure);
 }
 
 /** One reason for all, so that no stack is made for each. */

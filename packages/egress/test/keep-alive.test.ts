@@ -1,6 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createTestClock } from '@milena/runtime';
 import { HttpPostClosedError, type PostRequest } from '../src/index.ts';
 import { createWorkshop, type Workshop } from './endpoints.ts';
@@ -10,6 +13,9 @@ beforeEach(() => {
   shop = createWorkshop();
 });
 afterEach(() => shop.close());
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const to = (url: string, timeoutMs = 5000): PostRequest => ({
   url,
@@ -48,6 +54,23 @@ describe('connections kept alive', () => {
     expect(await three()).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
     expect(endpoint.connections()).toBe(6);
     await Promise.all(closed.slice(0, 3));
+  });
+
+  it('a kept connection does not keep what was sent on it', async () => {
+    const endpoint = await shop.http((_request, response) => response.end('ok'));
+    const send = async (): Promise<WeakRef<PostRequest>> => {
+      const request = to(endpoint.url);
+      expect(await shop.client().post(request)).toMatchObject({ ok: true });
+      return new WeakRef(request);
+    };
+    const sent = await send();
+    // What a promise or a timer of this turn still holds goes with the next ones.
+    for (let turn = 0; turn < 5 && sent.deref() !== undefined; turn += 1) {
+      await pause(20);
+      collectGarbage();
+    }
+    expect(sent.deref()).toBeUndefined();
+    expect(endpoint.connections()).toBe(1);
   });
 
   it('a request lost on a kept connection is reported as reset and not sent again', async () => {
