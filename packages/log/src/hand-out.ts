@@ -132,13 +132,11 @@ function handOut<R extends PartitionReader>(
   ticket: number,
   hand: Hand<R>,
 ): void {
-  const { budget } = hand;
   const { partition } = reader;
   const bytes = record.value.length;
-  budget.take(bytes);
+  hand.budget.take(bytes);
   reader.unackedRecords += 1;
   reader.unackedBytes += bytes;
-  let open = true;
   hand.onRecord({
     topic: partition.topic,
     partition: partition.partition,
@@ -147,14 +145,25 @@ function handOut<R extends PartitionReader>(
     value: record.value,
     headers: record.headers,
     maybeRedelivered: record.offset < reader.redeliveredBelow || MAY_REPEAT_HEADER in record.headers,
-    ack: () => {
-      if (!open || !reader.active) return;
-      open = false;
-      reader.unackedRecords -= 1;
-      reader.unackedBytes -= bytes;
-      budget.give(1, bytes);
-      reader.tracker.done(ticket);
-      hand.onDone(reader);
-    },
+    ack: createAck(reader, ticket, bytes, hand),
   });
+}
+
+/** It may be kept for much longer than the record, by the thousand, so nothing else is in its closure. */
+function createAck<R extends PartitionReader>(
+  reader: R,
+  ticket: number,
+  bytes: number,
+  hand: Hand<R>,
+): () => void {
+  let open = true;
+  return () => {
+    if (!open || !reader.active) return;
+    open = false;
+    reader.unackedRecords -= 1;
+    reader.unackedBytes -= bytes;
+    hand.budget.give(1, bytes);
+    reader.tracker.done(ticket);
+    hand.onDone(reader);
+  };
 }

@@ -23,8 +23,8 @@ export interface OffsetTracker {
   open(): number;
 }
 
-/** Finished entries are cut off in lumps of at least this many, which keeps every operation O(1) amortised. */
-const COMPACT_AT = 1024;
+/** Entries that there is always room for. */
+const LEAST_ENTRIES = 64;
 const OPEN = -1;
 
 /** Entries by ticket: consecutive numbers from the first that is kept. */
@@ -105,29 +105,44 @@ function append(runs: Run[], { from, to }: Run): void {
   else runs.push({ from, to });
 }
 
+/**
+ * Two rings that double when they are full and halve when three quarters are free. (Arrays that grew and were cut again and
+ * again were an eighth of what came into old memory under load.)
+ */
 function createEntries(): Entries {
-  let offsets: number[] = [];
-  let edges: number[] = [];
-  /** Ticket of the entry at index 0. */
+  let offsets = new Float64Array(LEAST_ENTRIES);
+  let edges = new Float64Array(LEAST_ENTRIES);
   let first = 0;
+  let end = 0;
+
+  const kept = (ticket: number): boolean => ticket >= first && ticket < end;
+  const resized = (ring: Float64Array<ArrayBuffer>, size: number): Float64Array<ArrayBuffer> => {
+    const other = new Float64Array(size);
+    for (let at = first; at < end; at += 1) other[at % size] = ring[at % ring.length] ?? OPEN;
+    return other;
+  };
+  const resize = (size: number): void => {
+    offsets = resized(offsets, size);
+    edges = resized(edges, size);
+  };
   return {
-    end: () => first + offsets.length,
+    end: () => end,
     add: (offset) => {
-      offsets.push(offset);
-      edges.push(OPEN);
-      return first + offsets.length - 1;
+      if (end - first === offsets.length) resize(2 * offsets.length);
+      offsets[end % offsets.length] = offset;
+      edges[end % edges.length] = OPEN;
+      end += 1;
+      return end - 1;
     },
-    offset: (ticket) => offsets[ticket - first],
-    edge: (ticket) => edges[ticket - first],
+    offset: (ticket) => (kept(ticket) ? offsets[ticket % offsets.length] : undefined),
+    edge: (ticket) => (kept(ticket) ? edges[ticket % edges.length] : undefined),
     setEdge: (ticket, edge) => {
-      edges[ticket - first] = edge;
+      edges[ticket % edges.length] = edge;
     },
     drop: (ticket) => {
-      const dropped = ticket - first;
-      if (dropped < COMPACT_AT || dropped * 2 < offsets.length) return;
-      offsets = offsets.slice(dropped);
-      edges = edges.slice(dropped);
       first = ticket;
+      const size = offsets.length;
+      if (size > LEAST_ENTRIES && 4 * (end - first) <= size) resize(size / 2);
     },
   };
 }
