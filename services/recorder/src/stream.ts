@@ -117,23 +117,28 @@ function createRecordBatcher<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outag
  */
 function beginRecords<Row>(deps: StreamDeps, spec: StreamSpec<Row>, outage: Outage): Batch<ConsumedRecord> {
   const table = spec.begin();
-  let slips: Pick<ConsumedRecord, 'partition' | 'ack'>[] = [];
+  let acks: ConsumedRecord['ack'][] = [];
+  /** The partition of each of them. */
+  let origins: number[] = [];
   return {
     add: (record) => {
       const { partition, ack, maybeRedelivered } = record;
       const rows = decodeOrSkip(deps, spec, record);
       for (const row of rows) table.add(row, partition, maybeRedelivered);
-      slips.push({ partition, ack });
+      acks.push(ack);
+      origins.push(partition);
       return rows.length;
     },
     drop: (partitions) => {
       table.drop(partitions);
-      slips = slips.filter(({ partition }) => !partitions.includes(partition));
+      const stays = (partition: number): boolean => !partitions.includes(partition);
+      acks = acks.filter((_, at) => stays(origins[at] ?? -1));
+      origins = origins.filter(stays);
     },
     write: async () => {
       await table.store();
       outage.since = null;
-      for (const { ack } of slips) ack();
+      for (const ack of acks) ack();
     },
   };
 }
