@@ -16,7 +16,7 @@ export function recordDeadLetters(
       const { delivery, facts } = decodeDeadLetter(record);
       const { attempts, at } = facts;
       const standing = standingOf(delivery, facts.reason);
-      return [{ ...eventRowOf(delivery), ...standing, attempts, dead_lettered_at: at }];
+      return [{ attempts, dead_lettered_at: at, ...standing, ...eventRowOf(delivery) }];
     },
     begin: () =>
       beginTable(deps, {
