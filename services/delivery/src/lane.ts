@@ -138,11 +138,14 @@ export function takeSlot(lane: Lane, now: number): void {
 
 /** An attempt ended: what it tells about the endpoint. */
 export function learn(lane: Lane, result: PostResult, now: number): void {
+  const timedOut = result.error_kind === 'timeout';
+  // The times given away so far went by a guess: what is put off from now on need not wait behind them, up to a minute.
+  if (!lane.proven && !timedOut) lane.reservedUntil = 0;
   lane.meanMs = lane.proven
     ? lane.meanMs + (result.duration_ms - lane.meanMs) * MEAN_WEIGHT
     : result.duration_ms;
   lane.proven = true;
-  lane.unhealthy = result.error_kind === 'timeout';
+  lane.unhealthy = timedOut;
   lane.progressAt = now;
 }
 
