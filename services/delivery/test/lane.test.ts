@@ -1,6 +1,7 @@
-import type { PostResult } from '@milena/domain';
+import { createTestClock } from '@milena/runtime';
 import type { Breaker } from '../src/breakers.ts';
 import { admit, createLane, learn, type Lane } from '../src/lane.ts';
+import { answer } from './world.ts';
 
 const CLOSED: Breaker = {
   state: () => 'closed',
@@ -11,22 +12,7 @@ const CLOSED: Breaker = {
   shutdown: () => undefined,
 };
 
-function answer(over: Partial<PostResult> = {}): PostResult {
-  return {
-    ok: true,
-    http_status: 200,
-    error_kind: null,
-    error_detail: '',
-    retry_after: null,
-    response_headers: {},
-    response_body: '',
-    resolved_address: '127.0.0.1',
-    started_at: 0,
-    duration_ms: 3000,
-    timings: { dns_ms: null, connect_ms: null, tls_ms: null, first_byte_ms: null },
-    ...over,
-  };
-}
+const clock = createTestClock(0);
 
 /** Takes a record into the lane. @returns for how long it is put off, ms; 0 = it waits in the lane */
 function put(lane: Lane, now: number): number {
@@ -47,13 +33,13 @@ function flooded(): Lane {
 test('what is put off after the first answer does not wait for all that was put off before it', () => {
   const lane = flooded();
   expect(put(lane, 3000)).toBeGreaterThan(50_000);
-  learn(lane, answer(), 3000);
+  learn(lane, answer(clock, { duration_ms: 3000 }), 3000);
   expect(put(lane, 3000)).toBeLessThan(2000);
 });
 
 test('a first attempt that times out is no answer', () => {
   const lane = flooded();
-  const timedOut = answer({ ok: false, http_status: null, error_kind: 'timeout', duration_ms: 15_000 });
+  const timedOut = answer(clock, { ok: false, error_kind: 'timeout', duration_ms: 15_000 });
   learn(lane, timedOut, 15_000);
   expect(put(lane, 15_000)).toBeGreaterThan(40_000);
 });
