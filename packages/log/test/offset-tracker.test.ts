@@ -44,6 +44,21 @@ describe('offset tracker', () => {
     expect(tracker.mark()).toBe(2);
   });
 
+  it('a backlog that comes, is done from its end, and goes leaves the tracker as it was', () => {
+    const tracker = createOffsetTracker(0);
+    let next = 0;
+    const track = (count: number) => Array.from({ length: count }, () => tracker.track(next++));
+    for (const size of [10_000, 3, 10_000]) {
+      const start = next;
+      const [first, ...others] = track(size);
+      for (const ticket of others.reverse()) expect(tracker.done(ticket)).toBe(false);
+      expect([tracker.mark(), tracker.open()]).toEqual([start, 1]);
+      expect(tracker.beyond()).toEqual([{ from: start + 1, to: next }]);
+      expect(tracker.done(first!)).toBe(true);
+      expect([tracker.mark(), tracker.open(), tracker.beyond()]).toEqual([next, 0, []]);
+    }
+  });
+
   it('agrees with a slow model over random hand-outs and acks', () => {
     const seed = Date.now() % 2 ** 31;
     const random = randomFrom(seed);
