@@ -106,7 +106,7 @@ function append(runs: Run[], { from, to }: Run): void {
 }
 
 /**
- * Two rings that double when they are full and halve when three quarters are free. (Arrays that grew and were cut again and
+ * Two rings that double when they are full and halve as long as three quarters are free. (Arrays that grew and were cut again and
  * again were an eighth of what came into old memory under load.)
  */
 function createEntries(): Entries {
@@ -141,8 +141,9 @@ function createEntries(): Entries {
     },
     drop: (ticket) => {
       first = ticket;
-      const size = offsets.length;
-      if (size > LEAST_ENTRIES && 4 * (end - first) <= size) resize(size / 2);
+      let size = offsets.length;
+      while (size > LEAST_ENTRIES && 4 * (end - first) <= size) size /= 2;
+      if (size < offsets.length) resize(size);
     },
   };
 }

@@ -44,7 +44,7 @@ describe('offset tracker', () => {
     expect(tracker.mark()).toBe(2);
   });
 
-  it('a backlog that comes, is done from its end, and goes leaves the tracker as it was', () => {
+  it('a backlog that comes, is done from its end on, and goes is as if it had never been', () => {
     const tracker = createOffsetTracker(0);
     let next = 0;
     const track = (count: number) => Array.from({ length: count }, () => tracker.track(next++));

@@ -71,6 +71,8 @@ export interface Lane {
   meanMs: number;
   /** At least one attempt came to an end. */
   proven: boolean;
+  /** And not only by timeouts. */
+  answered: boolean;
   /** The last attempt timed out, or those under way don't come to an end. */
   unhealthy: boolean;
 }
@@ -89,6 +91,7 @@ export function createLane(breaker: Breaker, now: number): Lane {
     inFlight: 0,
     meanMs: ASSUMED_MEAN_MS,
     proven: false,
+    answered: false,
     unhealthy: false,
   };
 }
@@ -139,8 +142,9 @@ export function takeSlot(lane: Lane, now: number): void {
 /** An attempt ended: what it tells about the endpoint. */
 export function learn(lane: Lane, result: PostResult, now: number): void {
   const timedOut = result.error_kind === 'timeout';
-  // The times given away so far went by a guess: what is put off from now on need not wait behind them, up to a minute.
-  if (!lane.proven && !timedOut) lane.reservedUntil = 0;
+  // Without a rate the times given away so far went by a guess: what is put off from now on need not wait a minute behind them.
+  if (!timedOut && !lane.answered && lane.ratePerS === null) lane.reservedUntil = 0;
+  if (!timedOut) lane.answered = true;
   lane.meanMs = lane.proven
     ? lane.meanMs + (result.duration_ms - lane.meanMs) * MEAN_WEIGHT
     : result.duration_ms;

@@ -163,7 +163,7 @@ function disposition(
   next_attempt_at: number | null,
 ): LogEntry {
   const { delivery_id, event_id, tenant_id, subscription_id, event_type } = delivery;
-  // V8 makes a hidden class of its own, in old memory, for each object that begins with a spread and gains a field after it.
+  // No spread: V8 may make a hidden class, in old memory, for each object that begins with one and gains a field after it.
   const row = {
     delivery_id,
     event_id,

@@ -22,9 +22,9 @@ function put(lane: Lane, now: number): number {
 }
 
 /** So many records came to an endpoint that has not answered yet, and most were put off for up to a minute. */
-function flooded(): Lane {
+function flooded(ratePerS: number | null = null): Lane {
   const lane = createLane(CLOSED, 0);
-  lane.inFlight = 2;
+  lane.ratePerS = ratePerS;
   const waits = Array.from({ length: 25_000 }, () => put(lane, 0));
   expect(Math.max(...waits)).toBe(60_000);
   return lane;
@@ -37,9 +37,17 @@ test('what is put off after the first answer does not wait for all that was put 
   expect(put(lane, 3000)).toBeLessThan(2000);
 });
 
-test('a first attempt that times out is no answer', () => {
+test('a first attempt that times out is no answer, and none is missed for it', () => {
   const lane = flooded();
-  const timedOut = answer(clock, { ok: false, error_kind: 'timeout', duration_ms: 15_000 });
-  learn(lane, timedOut, 15_000);
+  learn(lane, answer(clock, { ok: false, error_kind: 'timeout', duration_ms: 15_000 }), 15_000);
   expect(put(lane, 15_000)).toBeGreaterThan(40_000);
+  learn(lane, answer(clock), 15_000);
+  expect(put(lane, 15_000)).toBeLessThan(20_000);
+});
+
+test('times that go by a rate limit are no guess, and stay', () => {
+  const lane = flooded(100);
+  learn(lane, answer(clock), 3000);
+  // Meanwhile there is room for some more.
+  expect(Array.from({ length: 20 }, () => put(lane, 3000)).at(-1)).toBeGreaterThan(50_000);
 });
